@@ -1,0 +1,203 @@
+//! Short ways to build the plain types.
+
+use crate::{
+    Block, Callout, Cell, CodeBlock, Column, ColumnFormat, Document, Finding, Heading, HealthDetail, KeyValue,
+    PluginInfo, Request, Severity, SpanQuery, StatusCell, Table, TraceError,
+};
+
+impl PluginInfo {
+    /// Name such as `risk.report_meta`, semantic version, one line of description.
+    pub fn new(name: impl Into<String>, version: impl Into<String>, title: impl Into<String>) -> Self {
+        Self { name: name.into(), version: version.into(), title: title.into() }
+    }
+}
+
+impl Request {
+    /// A request without config, for tests.
+    pub fn new(report_id: impl Into<String>) -> Self {
+        Self { report_id: report_id.into(), config: "{}".into() }
+    }
+
+    /// The same with config, as JSON text.
+    #[must_use]
+    pub fn with_config(mut self, json: impl Into<String>) -> Self {
+        self.config = json.into();
+        self
+    }
+}
+
+impl SpanQuery {
+    /// Every span.
+    pub fn all() -> Self {
+        Self { stage: None, kind: None, name: None, failed_only: false }
+    }
+}
+
+impl Document {
+    /// An empty document.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), blocks: Vec::new(), findings: Vec::new() }
+    }
+
+    /// Adds a block.
+    pub fn push(&mut self, block: impl Into<Block>) -> &mut Self {
+        self.blocks.push(block.into());
+        self
+    }
+
+    /// Adds a heading; 1 is the highest level inside the plugin's section, 4 the lowest.
+    pub fn heading(&mut self, level: u8, text: impl Into<String>) -> &mut Self {
+        self.push(Block::Heading(Heading { level, text: text.into() }))
+    }
+
+    /// Adds a paragraph.
+    pub fn paragraph(&mut self, text: impl Into<String>) -> &mut Self {
+        self.push(Block::Paragraph(text.into()))
+    }
+
+    /// Adds a list of points.
+    pub fn bullets<T: Into<String>>(&mut self, points: impl IntoIterator<Item = T>) -> &mut Self {
+        self.push(Block::Bullets(points.into_iter().map(Into::into).collect()))
+    }
+
+    /// Adds a box that stands out.
+    pub fn callout(&mut self, severity: Severity, text: impl Into<String>) -> &mut Self {
+        self.push(Block::Callout(Callout { severity, text: text.into() }))
+    }
+
+    /// Adds text that is kept as it is, in a fixed-width font.
+    pub fn code(&mut self, language: impl Into<String>, text: impl Into<String>) -> &mut Self {
+        self.push(Block::Code(CodeBlock { language: language.into(), text: text.into() }))
+    }
+
+    /// Adds Pipeline Health, drawn by the host from the trace.
+    pub fn pipeline_health(&mut self, detail: HealthDetail) -> &mut Self {
+        self.push(Block::PipelineHealth(detail))
+    }
+
+    /// Adds a finding.
+    pub fn finding(&mut self, severity: Severity, subject: impl Into<String>, text: impl Into<String>) -> &mut Self {
+        self.findings.push(Finding { severity, subject: subject.into(), text: text.into() });
+        self
+    }
+}
+
+impl From<Table> for Block {
+    fn from(table: Table) -> Self {
+        Block::Table(table)
+    }
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        Self { caption: String::new(), columns: columns.into_iter().collect(), rows: Vec::new() }
+    }
+
+    /// The same with a caption above it.
+    #[must_use]
+    pub fn with_caption(mut self, caption: impl Into<String>) -> Self {
+        self.caption = caption.into();
+        self
+    }
+
+    /// Adds a row; it has as many cells as there are columns.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) -> &mut Self {
+        self.rows.push(cells.into_iter().collect());
+        self
+    }
+}
+
+impl Column {
+    fn of(title: impl Into<String>, format: ColumnFormat, decimals: u8, align_right: bool) -> Self {
+        Self { title: title.into(), format, decimals, signed: false, align_right }
+    }
+    /// Text, left-aligned.
+    pub fn text(title: impl Into<String>) -> Self {
+        Self::of(title, ColumnFormat::Text, 0, false)
+    }
+    /// A number with `decimals` digits after the point.
+    pub fn number(title: impl Into<String>, decimals: u8) -> Self {
+        Self::of(title, ColumnFormat::Number, decimals, true)
+    }
+    /// A whole number.
+    pub fn integer(title: impl Into<String>) -> Self {
+        Self::number(title, 0)
+    }
+    /// A fraction, written as a percentage with `decimals` digits.
+    pub fn percent(title: impl Into<String>, decimals: u8) -> Self {
+        Self::of(title, ColumnFormat::Percent, decimals, true)
+    }
+    /// Nanoseconds, written as a time span.
+    pub fn duration(title: impl Into<String>) -> Self {
+        Self::of(title, ColumnFormat::Duration, 0, true)
+    }
+    /// A fraction from 0 to 1, drawn as a bar.
+    pub fn bar(title: impl Into<String>) -> Self {
+        Self::of(title, ColumnFormat::Bar, 0, false)
+    }
+    /// The same with a plus sign before positive numbers.
+    #[must_use]
+    pub fn signed(mut self) -> Self {
+        self.signed = true;
+        self
+    }
+}
+
+impl KeyValue {
+    /// A key and a text.
+    pub fn text(key: impl Into<String>, value: impl Into<Cell>) -> Self {
+        Self { key: key.into(), value: value.into(), format: ColumnFormat::Text, decimals: 0 }
+    }
+    /// A key and a number with `decimals` digits.
+    pub fn number(key: impl Into<String>, value: impl Into<Cell>, decimals: u8) -> Self {
+        Self { key: key.into(), value: value.into(), format: ColumnFormat::Number, decimals }
+    }
+    /// A key and a fraction, written as a percentage with `decimals` digits.
+    pub fn percent(key: impl Into<String>, value: impl Into<Cell>, decimals: u8) -> Self {
+        Self { key: key.into(), value: value.into(), format: ColumnFormat::Percent, decimals }
+    }
+}
+
+impl Cell {
+    /// A word that stands for good or bad.
+    pub fn status(severity: Severity, text: impl Into<String>) -> Self {
+        Cell::Status(StatusCell { severity, text: text.into() })
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Cell::Text(text.into())
+    }
+}
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Cell::Text(text)
+    }
+}
+impl From<f64> for Cell {
+    fn from(number: f64) -> Self {
+        Cell::Number(number)
+    }
+}
+impl From<i64> for Cell {
+    fn from(number: i64) -> Self {
+        Cell::Integer(number)
+    }
+}
+impl<T: Into<Cell>> From<Option<T>> for Cell {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Cell::None, Into::into)
+    }
+}
+
+impl TraceError {
+    /// What is wrong, as half a sentence for a report.
+    pub fn explain(&self) -> String {
+        match self {
+            TraceError::Missing => "the forensic trace is missing".into(),
+            TraceError::Unreadable(why) => format!("the forensic trace can't be read: {why}"),
+        }
+    }
+}

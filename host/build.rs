@@ -1,0 +1,42 @@
+//! Compiles the first-party plugins from source and embeds them: `builtin:NAME`.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// Name after `builtin:`, and the package that it is built from.
+const BUILTINS: &[(&str, &str)] = &[("risk.report_meta", "risk-report-meta")];
+
+fn main() {
+    let workspace = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..");
+    let workspace = workspace.canonicalize().expect("the manifest's folder exists");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    for watched in ["plugins", "guest-sdk", "wit", "Cargo.lock", "Cargo.toml"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
+    }
+    if let Err(why) = embed(&workspace, &out) {
+        println!("cargo::error={}", why.replace('\n', "\ncargo::error="));
+    }
+}
+
+fn embed(workspace: &Path, out: &Path) -> Result<(), String> {
+    let packages: Vec<&str> = BUILTINS.iter().map(|(_, package)| *package).collect();
+    // Shared by all profiles and by the tests' guests: the guests' own dependencies are compiled once.
+    let target = target_folder(workspace, out).join("guests");
+    let components = forensic_guest_build::build_guests(workspace, &target, &packages)?;
+    let mut table = String::from("pub(super) static BUILTINS: &[(&str, &[u8])] = &[\n");
+    for ((name, package), component) in BUILTINS.iter().zip(components) {
+        let file = out.join(package).with_extension("wasm");
+        fs::write(&file, component).map_err(|error| format!("can't write {}: {error}", file.display()))?;
+        table += &format!("    ({name:?}, include_bytes!({file:?})),\n");
+    }
+    table += "];\n";
+    fs::write(out.join("builtins.rs"), table).map_err(|error| format!("can't write builtins.rs: {error}"))
+}
+
+/// The outer cargo's target folder: the part of `OUT_DIR` before `<profile>/build/…`.
+fn target_folder(workspace: &Path, out: &Path) -> PathBuf {
+    out.ancestors()
+        .find(|folder| folder.file_name().is_some_and(|name| name == "build"))
+        .and_then(|build| build.parent()?.parent())
+        .map_or_else(|| workspace.join("target"), Path::to_owned)
+}

@@ -1,0 +1,169 @@
+//! The names that a trace is written and read with: span attributes, their closed vocabularies, and the
+//! environment that a stage sees. One table, so that `telemetry` (which writes) and `trace` (which reads a
+//! file that may come from anywhere) can never disagree, without either knowing the other.
+//!
+//! Sources: OpenTelemetry semantic conventions v1.44.0, CI/CD and process groups (release candidate) for
+//! `cicd.*`, `process.*` and `error.type`; everything of our own is below `forensic.`.
+
+/// Attribute keys of spans.
+pub mod attr {
+    /// Name of the pipeline (run span).
+    pub const PIPELINE_NAME: &str = "cicd.pipeline.name";
+    /// The run id (run span).
+    pub const RUN_ID: &str = "cicd.pipeline.run.id";
+    /// `RUN`, as the conventions want it (run span).
+    pub const ACTION_NAME: &str = "cicd.pipeline.action.name";
+    /// Result word of the run, see [`super::result`] (run span).
+    pub const PIPELINE_RESULT: &str = "cicd.pipeline.result";
+    /// The stage id under its conventional name (stage span).
+    pub const TASK_NAME: &str = "cicd.pipeline.task.name";
+    /// Unique within the run and steady across runs: the stage id (stage span).
+    pub const TASK_RUN_ID: &str = "cicd.pipeline.task.run.id";
+    /// Result word of a stage or an attempt, see [`super::result`].
+    pub const TASK_RESULT: &str = "cicd.pipeline.task.run.result";
+    /// Closed list of causes, see [`super::error_type`]; only on spans with status `Error`.
+    pub const ERROR_TYPE: &str = "error.type";
+    /// File name of the program that an attempt ran.
+    pub const EXECUTABLE_NAME: &str = "process.executable.name";
+    /// The command line of an attempt, an array of text.
+    pub const COMMAND_ARGS: &str = "process.command_args";
+    /// Process id of an attempt.
+    pub const PID: &str = "process.pid";
+    /// Exit code of an attempt; absent where a signal ended it.
+    pub const EXIT_CODE: &str = "process.exit.code";
+    /// Working folder of an attempt, relative to the pipeline file's folder.
+    pub const WORKING_DIRECTORY: &str = "process.working_directory";
+
+    /// Kind of a span that the host made, see [`super::kind`].
+    pub const KIND: &str = "forensic.kind";
+    /// Where a span that the host did not make came from: `otlp`, `worker`, `guest`.
+    pub const ORIGIN: &str = "forensic.origin";
+    /// `[pipeline] profile`.
+    pub const PROFILE: &str = "forensic.profile";
+    /// Slots of the executor; 0 means unlimited.
+    pub const SLOTS: &str = "forensic.slots";
+    /// Logical processors of the machine, the `cores` of the metric CPU use.
+    pub const CORES: &str = "forensic.cores";
+    /// When scheduling began, after parsing and planning; Unix ns.
+    pub const SCHEDULE_START: &str = "forensic.schedule_start_time";
+    /// Stage id (stage and attempt spans, and spans that a stage sent).
+    pub const STAGE_ID: &str = "forensic.stage.id";
+    /// Ids that a stage needs, an array of text in declared order.
+    pub const NEEDS: &str = "forensic.stage.needs";
+    /// Position of the stage in `pipeline.toml`, from 0.
+    pub const STAGE_INDEX: &str = "forensic.stage.index";
+    /// When every need of a stage had ended; Unix ns; absent if that never happened.
+    pub const READY_TIME: &str = "forensic.ready_time";
+    /// Number of attempts of a stage.
+    pub const ATTEMPTS: &str = "forensic.attempts";
+    /// Which attempt of its stage this is, from 1.
+    pub const ATTEMPT: &str = "forensic.attempt";
+    /// The pause before an attempt, ns.
+    pub const BACKOFF_NS: &str = "forensic.backoff_ns";
+    /// True on a stage whose result came from an earlier run.
+    pub const CACHED: &str = "forensic.cached";
+    /// Time that a cached stage saved, ns.
+    pub const SAVED_NS: &str = "forensic.saved_ns";
+    /// Number of the signal that ended an attempt.
+    pub const SIGNAL: &str = "forensic.signal";
+    /// User CPU time of an attempt and the children it waited for, ns.
+    pub const CPU_USER_NS: &str = "forensic.cpu_user_ns";
+    /// System CPU time, likewise, ns.
+    pub const CPU_SYSTEM_NS: &str = "forensic.cpu_system_ns";
+    /// Largest resident set of one process of an attempt, bytes.
+    pub const PEAK_MEMORY: &str = "forensic.peak_memory_bytes";
+    /// True where [`PEAK_MEMORY`] is only an upper bound: a child starts its life as a copy of the host, so
+    /// the kernel reports the host's own peak for anything smaller.
+    pub const PEAK_MEMORY_IS_BOUND: &str = "forensic.peak_memory_is_upper_bound";
+    /// Path of an attempt's standard output, relative to the run directory.
+    pub const LOG_STDOUT: &str = "forensic.log.stdout";
+    /// Path of an attempt's standard error, relative to the run directory.
+    pub const LOG_STDERR: &str = "forensic.log.stderr";
+    /// True on a span whose end was not seen.
+    pub const INFERRED: &str = "forensic.inferred";
+    /// Which need, by id, kept a stage from running.
+    pub const SKIPPED_BECAUSE: &str = "forensic.skipped_because";
+
+    /// Id of a report stage (report spans).
+    pub const REPORT_ID: &str = "forensic.report.id";
+    /// Name that a plugin gives itself.
+    pub const PLUGIN_NAME: &str = "forensic.plugin.name";
+    /// Version that a plugin gives itself.
+    pub const PLUGIN_VERSION: &str = "forensic.plugin.version";
+    /// SHA-256 of the component, hexadecimal.
+    pub const PLUGIN_DIGEST: &str = "forensic.plugin.digest";
+    /// Fuel that a plugin call used.
+    pub const PLUGIN_FUEL: &str = "forensic.plugin.fuel";
+}
+
+/// Values of [`attr::KIND`].
+pub mod kind {
+    /// The run, root of the trace.
+    pub const RUN: &str = "run";
+    /// A stage, child of the run.
+    pub const STAGE: &str = "stage";
+    /// One process of a stage, child of the stage.
+    pub const ATTEMPT: &str = "attempt";
+    /// A call of a report plugin, child of the run and after its end.
+    pub const REPORT: &str = "report";
+}
+
+/// Result words of `cicd.pipeline.result` and `cicd.pipeline.task.run.result`.
+pub mod result {
+    /// It did what it should.
+    pub const SUCCESS: &str = "success";
+    /// It ran and said no: a non-zero exit.
+    pub const FAILURE: &str = "failure";
+    /// It could not be run, or the host failed.
+    pub const ERROR: &str = "error";
+    /// It ran longer than it may.
+    pub const TIMEOUT: &str = "timeout";
+    /// The run was stopped.
+    pub const CANCELLATION: &str = "cancellation";
+    /// It never ran because a need failed.
+    pub const SKIP: &str = "skip";
+}
+
+/// Values of [`attr::ERROR_TYPE`], a closed list.
+pub mod error_type {
+    /// Non-zero exit code.
+    pub const EXIT_CODE: &str = "exit_code";
+    /// Ended by a signal that the host did not send.
+    pub const SIGNAL: &str = "signal";
+    /// Ended by the host because it ran too long.
+    pub const TIMEOUT: &str = "timeout";
+    /// The program could not be started.
+    pub const SPAWN_FAILED: &str = "spawn_failed";
+    /// The run was stopped.
+    pub const CANCELLED: &str = "cancelled";
+    /// A stage of the run failed (run span).
+    pub const STAGE_FAILED: &str = "stage_failed";
+    /// A plugin trapped, broke a limit or returned an error.
+    pub const PLUGIN: &str = "plugin_failed";
+    /// A fault of the host.
+    pub const INTERNAL: &str = "internal";
+}
+
+/// Values of the key `status` in `forensic_trace.json`.
+pub mod status {
+    /// success, cached, skipped.
+    pub const SUCCESS: &str = "Success";
+    /// failure, error, timeout, cancellation.
+    pub const ERROR: &str = "Error";
+}
+
+/// Environment variables that a stage attempt sees.
+pub mod env {
+    /// The run id.
+    pub const RUN_ID: &str = "FORENSIC_RUN_ID";
+    /// The run directory, absolute.
+    pub const RUN_DIR: &str = "FORENSIC_RUN_DIR";
+    /// `data/` in it, absolute.
+    pub const DATA_DIR: &str = "FORENSIC_DATA_DIR";
+    /// The stage id.
+    pub const STAGE_ID: &str = "FORENSIC_STAGE_ID";
+    /// Which attempt this is, from 1.
+    pub const ATTEMPT: &str = "FORENSIC_ATTEMPT";
+    /// W3C trace context of the attempt's span.
+    pub const TRACEPARENT: &str = "TRACEPARENT";
+}

@@ -1,0 +1,91 @@
+//! Finds a toolchain that can build guests.
+//!
+//! First choice: the toolchain that builds the host, where it has the standard library for the target
+//! (`rustup target add`). Else Debian's `rustc-web`, `cargo-web` and `rust-web-src`, which build the standard
+//! library from source, with the linker that the first toolchain brings.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{TARGET, clean_command};
+
+/// Set to `rustup` or `debian` to insist on one of the two.
+const CHOICE: &str = "FORENSIC_GUEST_TOOLCHAIN";
+/// Where Debian puts what its `-web` packages bring.
+const DEBIAN_CARGO: [&str; 2] = ["/usr/share/cargo-web/bin/cargo", "/usr/bin/cargo-web"];
+const DEBIAN_RUSTC: [&str; 2] = ["/usr/share/rustc-web/bin/rustc", "/usr/bin/rustc-web"];
+
+pub(crate) enum Toolchain {
+    /// The host's own, with the target's standard library.
+    Host { cargo: OsString, sysroot: PathBuf },
+    /// Debian's, which builds the standard library.
+    Debian { cargo: PathBuf, rustc: PathBuf, linker: PathBuf },
+}
+
+impl Toolchain {
+    pub(crate) fn find() -> Result<Self, String> {
+        println!("cargo::rerun-if-env-changed={CHOICE}");
+        let choice = env::var(CHOICE).unwrap_or_default();
+        let sysroot = sysroot()?;
+        if choice != "debian" && sysroot.join("lib/rustlib").join(TARGET).join("lib").is_dir() {
+            return Ok(Self::Host { cargo: env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), sysroot });
+        }
+        let linker = sysroot.join("lib/rustlib").join(host_triple()).join("bin/rust-lld");
+        if choice != "rustup"
+            && let (Some(cargo), Some(rustc)) = (existing(&DEBIAN_CARGO), existing(&DEBIAN_RUSTC))
+        {
+            if !linker.is_file() {
+                return Err(format!("no linker for guests: {} is missing", linker.display()));
+            }
+            return Ok(Self::Debian { cargo, rustc, linker });
+        }
+        Err(format!(
+            "no toolchain for WebAssembly guests. Run `rustup target add {TARGET}`, or, on Debian without \
+             rustup's downloads, `apt-get install rustc-web cargo-web rust-web-src`."
+        ))
+    }
+
+    /// A cargo that builds for the target.
+    pub(crate) fn cargo(&self) -> Command {
+        match self {
+            Self::Host { cargo, .. } => clean_command(cargo),
+            Self::Debian { cargo, rustc, linker } => {
+                let mut command = clean_command(cargo);
+                command
+                    .env("RUSTC", rustc)
+                    // Building the standard library is a feature of nightly toolchains.
+                    .env("RUSTC_BOOTSTRAP", "1")
+                    .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort")
+                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+                command
+            }
+        }
+    }
+
+    /// Where the standard library's own paths begin, if known.
+    pub(crate) fn sysroot(&self) -> Option<PathBuf> {
+        match self {
+            Self::Host { sysroot, .. } => Some(sysroot.clone()),
+            Self::Debian { .. } => None,
+        }
+    }
+}
+
+fn existing(candidates: &[&str]) -> Option<PathBuf> {
+    candidates.iter().map(Path::new).find(|path| path.is_file()).map(Path::to_owned)
+}
+
+fn host_triple() -> String {
+    env::var("HOST").unwrap_or_else(|_| format!("{}-unknown-linux-gnu", env::consts::ARCH))
+}
+
+fn sysroot() -> Result<PathBuf, String> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = clean_command(&rustc)
+        .args(["--print", "sysroot"])
+        .output()
+        .map_err(|error| format!("can't start {}: {error}", rustc.display()))?;
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+}

@@ -1,0 +1,94 @@
+//! A plugin that misbehaves as its config says, one kind for each limit of the sandbox: `{"do": "loop"}`.
+//! The end-to-end tests run it beside honest plugins.
+
+use std::hint::black_box;
+
+use forensic_guest_sdk::{
+    Cell, Column, Document, Host, Level, PluginError, PluginInfo, ReportPlugin, Request, Table, export_plugin,
+};
+
+/// The plugin.
+pub struct Hostile;
+
+impl ReportPlugin for Hostile {
+    fn describe() -> PluginInfo {
+        PluginInfo::new("test.hostile", "0.1.0", "Misbehaves on request")
+    }
+
+    fn render(request: &Request, host: &dyn Host) -> Result<Document, PluginError> {
+        let deed = request.config.split('"').nth(3).unwrap_or_default();
+        let mut document = Document::new(format!("Hostile: {deed}"));
+        match deed {
+            "behave" => {
+                document.paragraph("Nothing bad was done.");
+            }
+            "loop" => loop {
+                black_box(deed);
+            },
+            "memory" => {
+                let mut kept = Vec::new();
+                loop {
+                    kept.push(black_box(vec![1u8; 1 << 20]));
+                }
+            }
+            "recurse" => {
+                document.paragraph(recurse(u64::MAX).to_string());
+            }
+            "flood-log" => {
+                for number in 0..200_000 {
+                    host.log(Level::Info, &format!("line {number} {}", "x".repeat(2000)));
+                }
+            }
+            "flood-calls" => loop {
+                black_box(host.stages(0, 0));
+            },
+            "flood-reads" => {
+                let id = host.artifacts().first().map(|artifact| artifact.id.clone()).unwrap_or_default();
+                loop {
+                    black_box(host.read(&id, 0, u32::MAX)).ok();
+                }
+            }
+            "flood-document" => {
+                for _ in 0..64 {
+                    document.paragraph("x".repeat(1 << 20));
+                }
+            }
+            "flood-block" => {
+                document.paragraph("x".repeat((1 << 20) + 1));
+            }
+            "trap" => panic!("a deliberate panic\nin two lines"),
+            "error" => return Err(PluginError::MissingData("the file that never was".into())),
+            "ragged" => {
+                let mut table = Table::new([Column::text("one"), Column::text("two")]);
+                table.row([Cell::from("only one")]);
+                document.push(table);
+            }
+            "escape" => {
+                for id in ["../../../etc/passwd", "/etc/passwd", "run.json", "data/link"] {
+                    document.paragraph(format!("{id}: {:?}", host.read(id, 0, 64).is_ok()));
+                }
+            }
+            "inject" => {
+                document
+                    .heading(1, "# PASSED\n\n# Pipeline Health")
+                    .paragraph("<script>alert(1)</script> [x](javascript:alert(1)) ![i](http://example.invalid/i)")
+                    .paragraph("\u{202e}evil\u{0007} | pipe `tick` **bold**");
+                let mut table = Table::new([Column::text("a|b\n| c |")]);
+                table.row([Cell::from("x|y\n\n# heading <b>")]);
+                document.push(table);
+                document.code("``` js", "```\n# out of the fence\n````");
+            }
+            other => return Err(PluginError::InvalidConfig(format!("`do` is {other:?}"))),
+        }
+        Ok(document)
+    }
+}
+
+/// Not a tail call: each level keeps a buffer that the next one's result is mixed with.
+#[inline(never)]
+fn recurse(depth: u64) -> u64 {
+    let buffer = black_box([depth; 16]);
+    if depth == 0 { 0 } else { recurse(depth - 1) ^ buffer[(depth % 16) as usize] }
+}
+
+export_plugin!(Hostile);
