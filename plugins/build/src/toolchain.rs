@@ -13,15 +13,16 @@ use crate::{TARGET, clean_command};
 
 /// Set to `rustup` or `debian` to insist on one of the two.
 const CHOICE: &str = "FORENSIC_GUEST_TOOLCHAIN";
-/// Where Debian puts what its `-web` packages bring.
-const DEBIAN_CARGO: [&str; 2] = ["/usr/share/cargo-web/bin/cargo", "/usr/bin/cargo-web"];
-const DEBIAN_RUSTC: [&str; 2] = ["/usr/share/rustc-web/bin/rustc", "/usr/bin/rustc-web"];
+/// Where Debian's `-web` packages put what they bring.
+const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library";
 
 pub(crate) enum Toolchain {
     /// The host's own, with the target's standard library.
     Host { cargo: OsString, sysroot: PathBuf },
     /// Debian's, which builds the standard library.
-    Debian { cargo: PathBuf, rustc: PathBuf, linker: PathBuf },
+    Debian { linker: PathBuf },
 }
 
 impl Toolchain {
@@ -33,13 +34,11 @@ impl Toolchain {
             return Ok(Self::Host { cargo: env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), sysroot });
         }
         let linker = sysroot.join("lib/rustlib").join(host_triple()).join("bin/rust-lld");
-        if choice != "rustup"
-            && let (Some(cargo), Some(rustc)) = (existing(&DEBIAN_CARGO), existing(&DEBIAN_RUSTC))
-        {
+        if choice != "rustup" && [DEBIAN_CARGO, DEBIAN_RUSTC, DEBIAN_SOURCE].iter().all(|path| Path::new(path).exists()) {
             if !linker.is_file() {
                 return Err(format!("no linker for guests: {} is missing", linker.display()));
             }
-            return Ok(Self::Debian { cargo, rustc, linker });
+            return Ok(Self::Debian { linker });
         }
         Err(format!(
             "no toolchain for WebAssembly guests. Run `rustup target add {TARGET}`, or, on Debian without \
@@ -51,10 +50,10 @@ impl Toolchain {
     pub(crate) fn cargo(&self) -> Command {
         match self {
             Self::Host { cargo, .. } => clean_command(cargo),
-            Self::Debian { cargo, rustc, linker } => {
-                let mut command = clean_command(cargo);
+            Self::Debian { linker } => {
+                let mut command = clean_command(DEBIAN_CARGO);
                 command
-                    .env("RUSTC", rustc)
+                    .env("RUSTC", DEBIAN_RUSTC)
                     // Building the standard library is a feature of nightly toolchains.
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort")
@@ -71,10 +70,6 @@ impl Toolchain {
             Self::Debian { .. } => None,
         }
     }
-}
-
-fn existing(candidates: &[&str]) -> Option<PathBuf> {
-    candidates.iter().map(Path::new).find(|path| path.is_file()).map(Path::to_owned)
 }
 
 fn host_triple() -> String {

@@ -1,0 +1,59 @@
+//! Files written whole or not at all, below a directory that nothing leaves.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use cap_std::fs::{Dir, OpenOptions};
+use sha2::{Digest, Sha256};
+
+/// Writes `name` in `folder` through a temporary file: write, fsync, rename, fsync of the folder.
+///
+/// # Errors
+/// Where any of it fails; then `name` is as it was, and the temporary file is gone.
+pub fn write_atomically(
+    folder: &Dir,
+    name: &str,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    let temporary = format!(".{name}.{}.tmp", std::process::id());
+    let outcome = (|| {
+        let mut file =
+            folder.open_with(&temporary, OpenOptions::new().write(true).create(true).truncate(true))?.into_std();
+        write(&mut file)?;
+        file.sync_all()?;
+        folder.rename(&temporary, folder, name)?;
+        sync_folder(folder)
+    })();
+    if outcome.is_err() {
+        // Nothing to add to the error at hand if this fails too.
+        drop(folder.remove_file(&temporary));
+    }
+    outcome
+}
+
+/// The same for bytes at hand.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_bytes(folder: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    write_atomically(folder, name, |file| file.write_all(bytes))
+}
+
+fn sync_folder(folder: &Dir) -> io::Result<()> {
+    folder.open(Path::new("."))?.into_std().sync_all()
+}
+
+/// SHA-256 of `bytes`, hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,317 @@
+//! The one table of plugin limits: names, units, defaults, host maxima.
+//!
+//! `pipeline` reads them (`[[report]] limits = { … }`), `plugin` enforces them, the documentation is written from
+//! [`TABLE`]. Nothing else may live here: a limit that isn't in the table doesn't exist.
+
+use std::fmt;
+use std::time::Duration;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const MS: u64 = 1_000_000;
+const SEC: u64 = 1_000 * MS;
+
+/// What a limit's number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Nanoseconds; written as text, `"5s"`.
+    Time,
+    /// Bytes; written as text, `"64MiB"`, or as a whole number.
+    Bytes,
+    /// A plain number.
+    Count,
+}
+
+impl Unit {
+    /// Writes a value the way it can be written in `pipeline.toml`: `5s`, `64MiB`, `20000`.
+    pub fn show(self, value: u64) -> String {
+        match self {
+            Unit::Time => show_duration(Duration::from_nanos(value)),
+            Unit::Bytes => show_bytes(value),
+            Unit::Count => value.to_string(),
+        }
+    }
+}
+
+/// Writes a duration as `pipeline.toml` takes it: `1h 30m`, `5s`, `250ms`.
+pub fn show_duration(value: Duration) -> String {
+    let mut rest = value.as_nanos();
+    let mut text = String::new();
+    let units: [(&str, u128); 7] = [
+        ("d", 86_400_000_000_000),
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+        ("ms", 1_000_000),
+        ("us", 1_000),
+        ("ns", 1),
+    ];
+    for (name, size) in units {
+        if rest >= size {
+            let space = if text.is_empty() { "" } else { " " };
+            text.push_str(&format!("{space}{}{name}", rest / size));
+            rest %= size;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// Writes a size in the largest binary unit that divides it: `64MiB`, `1536KiB`, `1000B`.
+pub fn show_bytes(value: u64) -> String {
+    for (name, size) in [("GiB", GIB), ("MiB", MIB), ("KiB", KIB)] {
+        if value >= size && value.is_multiple_of(size) {
+            return format!("{}{name}", value / size);
+        }
+    }
+    format!("{value}B")
+}
+
+/// A limit of a report plugin. The order is that of [`TABLE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Wall time of a call.
+    Time,
+    /// Wasmtime fuel of a call.
+    Fuel,
+    /// All linear memories of the store together.
+    Memory,
+    /// Elements of all tables of the store together.
+    TableElements,
+    /// Core and component instances in the store.
+    Instances,
+    /// Linear memories in the store.
+    Memories,
+    /// Tables in the store.
+    Tables,
+    /// The guest's call stack. Wasmtime fixes it per engine.
+    Stack,
+    /// Calls of host functions.
+    HostCalls,
+    /// Bytes read through host functions.
+    ReadBytes,
+    /// The returned document.
+    Document,
+    /// One block of the document.
+    Block,
+    /// Log text kept.
+    Log,
+    /// One log line; what is longer is cut.
+    LogLine,
+    /// Spans that the guest may start.
+    Spans,
+    /// Attributes of one guest span.
+    SpanAttributes,
+    /// Key or value of one attribute of a guest span.
+    SpanAttributeBytes,
+    /// The component file.
+    Component,
+}
+
+/// A row of [`TABLE`]. All numbers are in the base of `unit`.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// Which limit.
+    pub limit: Limit,
+    /// Its key below `limits` in `pipeline.toml`.
+    pub key: &'static str,
+    /// What it limits, for messages and documentation.
+    pub what: &'static str,
+    /// What its number counts.
+    pub unit: Unit,
+    /// The least that may be set.
+    pub min: u64,
+    /// What holds where nothing is set.
+    pub default: u64,
+    /// The most that a pipeline may set: the host's maximum.
+    pub max: u64,
+}
+
+/// Number of limits.
+pub const COUNT: usize = 18;
+
+/// Every limit, in the order of [`Limit`].
+pub const TABLE: [Spec; COUNT] = [
+    row(Limit::Time, "time", "wall time of the call", Unit::Time, MS, 5 * SEC, 600 * SEC),
+    // Two thousand million units are one to three seconds of work, so that fuel, which stops at the same point on
+    // every machine, ends a loop before the clock does.
+    row(Limit::Fuel, "fuel", "fuel of the call", Unit::Count, 1, 2_000_000_000, 1_000_000_000_000),
+    row(Limit::Memory, "memory", "all memories together", Unit::Bytes, 64 * KIB, 64 * MIB, GIB),
+    row(Limit::TableElements, "table_elements", "table elements together", Unit::Count, 0, 20_000, 1_000_000),
+    row(Limit::Instances, "instances", "instances", Unit::Count, 1, 64, 1_000),
+    row(Limit::Memories, "memories", "memories", Unit::Count, 0, 8, 100),
+    row(Limit::Tables, "tables", "tables", Unit::Count, 0, 64, 1_000),
+    row(Limit::Stack, "stack", "the guest's stack", Unit::Bytes, 64 * KIB, 512 * KIB, 4 * MIB),
+    row(Limit::HostCalls, "host_calls", "calls of host functions", Unit::Count, 0, 1_000_000, 100_000_000),
+    row(Limit::ReadBytes, "read_bytes", "bytes read through host functions", Unit::Bytes, 0, 256 * MIB, 16 * GIB),
+    row(Limit::Document, "document", "the document", Unit::Bytes, 0, 4 * MIB, 64 * MIB),
+    row(Limit::Block, "block", "one block of the document", Unit::Bytes, 0, MIB, 16 * MIB),
+    row(Limit::Log, "log", "log text kept", Unit::Bytes, 0, 64 * KIB, 16 * MIB),
+    row(Limit::LogLine, "log_line", "one log line", Unit::Bytes, 16, KIB, 64 * KIB),
+    row(Limit::Spans, "spans", "spans of the guest", Unit::Count, 0, 256, 10_000),
+    row(Limit::SpanAttributes, "span_attributes", "attributes of one guest span", Unit::Count, 0, 32, 128),
+    row(
+        Limit::SpanAttributeBytes,
+        "span_attribute_bytes",
+        "key or value of a guest span's attribute",
+        Unit::Bytes,
+        0,
+        256,
+        4 * KIB,
+    ),
+    row(Limit::Component, "component", "the component file", Unit::Bytes, 8, 64 * MIB, 256 * MIB),
+];
+
+const fn row(
+    limit: Limit,
+    key: &'static str,
+    what: &'static str,
+    unit: Unit,
+    min: u64,
+    default: u64,
+    max: u64,
+) -> Spec {
+    Spec { limit, key, what, unit, min, default, max }
+}
+
+impl Limit {
+    /// The row of the table.
+    pub fn spec(self) -> &'static Spec {
+        &TABLE[self as usize]
+    }
+
+    /// The limit with this key in `pipeline.toml`.
+    pub fn from_key(key: &str) -> Option<Limit> {
+        TABLE.iter().find(|spec| spec.key == key).map(|spec| spec.limit)
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.spec().key)
+    }
+}
+
+/// The limits of one report stage: a value for every row of [`TABLE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits([u64; COUNT]);
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self(std::array::from_fn(|i| TABLE[i].default))
+    }
+}
+
+impl Limits {
+    /// The value, in the base of its unit: nanoseconds, bytes, or a count.
+    pub fn get(&self, limit: Limit) -> u64 {
+        self.0[limit as usize]
+    }
+
+    /// The value as `usize`, for sizes and counts that index memory.
+    pub fn size(&self, limit: Limit) -> usize {
+        usize::try_from(self.get(limit)).unwrap_or(usize::MAX)
+    }
+
+    /// [`Limit::Time`] as a duration.
+    pub fn time(&self) -> Duration {
+        Duration::from_nanos(self.get(Limit::Time))
+    }
+
+    /// Sets a value.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] where the host doesn't allow it; nothing is changed then.
+    pub fn set(&mut self, limit: Limit, value: u64) -> Result<(), OutOfRange> {
+        let spec = limit.spec();
+        if value < spec.min || value > spec.max {
+            return Err(OutOfRange { limit, asked: value });
+        }
+        self.0[limit as usize] = value;
+        Ok(())
+    }
+
+    /// The sentence for a plugin that wanted more than it has: the limit, what was asked, the value, and the key
+    /// that raises it. `asked` is in the base of the limit's unit, `None` where it can't be known.
+    pub fn exceeded(&self, limit: Limit, asked: Option<u64>) -> String {
+        let spec = limit.spec();
+        let value = self.get(limit);
+        let asked = asked.map(|asked| format!(", {} asked for", spec.unit.show(asked))).unwrap_or_default();
+        let advice = if value < spec.max {
+            format!("raise it with `limits.{}`, up to {}", spec.key, spec.unit.show(spec.max))
+        } else {
+            "which is the host's maximum".to_owned()
+        };
+        format!("limit `{}` ({}) is {}{asked}; {advice}", spec.key, spec.what, spec.unit.show(value))
+    }
+}
+
+/// A value that the host doesn't allow for a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfRange {
+    /// Which limit.
+    pub limit: Limit,
+    /// What was asked for, in the base of its unit.
+    pub asked: u64,
+}
+
+impl fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let spec = self.limit.spec();
+        let (word, bound) =
+            if self.asked > spec.max { ("above the host maximum", spec.max) } else { ("below the minimum", spec.min) };
+        let show = |value| spec.unit.show(value);
+        write!(f, "limit `{}`: {} asked for, {word} of {}", spec.key, show(self.asked), show(bound))
+    }
+}
+
+impl std::error::Error for OutOfRange {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_in_the_order_of_the_enum_and_in_range() {
+        for (i, spec) in TABLE.iter().enumerate() {
+            assert_eq!(spec.limit as usize, i, "{}", spec.key);
+            assert!(spec.min <= spec.default && spec.default <= spec.max, "{}", spec.key);
+            assert_eq!(Limit::from_key(spec.key), Some(spec.limit));
+        }
+    }
+
+    #[test]
+    fn a_value_is_set_only_within_the_host_maximum() {
+        let mut limits = Limits::default();
+        limits.set(Limit::Memory, 128 * MIB).unwrap();
+        assert_eq!(limits.get(Limit::Memory), 128 * MIB);
+        let refused = limits.set(Limit::Memory, 2 * GIB).unwrap_err();
+        assert_eq!(refused.to_string(), "limit `memory`: 2GiB asked for, above the host maximum of 1GiB");
+        let refused = limits.set(Limit::Time, 0).unwrap_err();
+        assert_eq!(refused.to_string(), "limit `time`: 0s asked for, below the minimum of 1ms");
+        assert_eq!(limits.get(Limit::Memory), 128 * MIB);
+    }
+
+    #[test]
+    fn what_was_exceeded_is_told_with_the_key_that_raises_it() {
+        let mut limits = Limits::default();
+        assert_eq!(
+            limits.exceeded(Limit::Memory, Some(80 * MIB)),
+            "limit `memory` (all memories together) is 64MiB, 80MiB asked for; raise it with `limits.memory`, up to 1GiB"
+        );
+        limits.set(Limit::Time, 600 * SEC).unwrap();
+        assert_eq!(
+            limits.exceeded(Limit::Time, None),
+            "limit `time` (wall time of the call) is 10m; which is the host's maximum"
+        );
+    }
+
+    #[test]
+    fn values_show_as_they_are_written() {
+        assert_eq!(show_duration(Duration::from_millis(5_400_250)), "1h 30m 250ms");
+        assert_eq!(show_duration(Duration::ZERO), "0s");
+        assert_eq!(show_bytes(1536 * KIB), "1536KiB");
+        assert_eq!(show_bytes(0), "0B");
+        assert_eq!(Unit::Count.show(20_000), "20000");
+    }
+}

@@ -1,0 +1,17 @@
+//! Telemetry: what turns a run into spans, and spans into a file that survives it.
+//!
+//! [`RunTelemetry`] is one run's provider, with its own [`ForensicSpanExporter`]: nothing global is touched, so
+//! runs in one process never see each other's spans, and no `OTEL_*` variable can switch the record off.
+//! A span is serialised and appended to the run's journal in the thread that ends it: there is no queue that
+//! could drop it. `forensic_trace.json` is streamed from the journal.
+//!
+//! May live here: exporter, journal, the form of a span on disk, (later) redaction and OTLP. Knows nothing of
+//! stages and plugins.
+
+mod exporter;
+mod journal;
+mod provider;
+mod record;
+
+pub use exporter::{ForensicSpanExporter, SaveError, Saved};
+pub use provider::{HostSpan, RunTelemetry};

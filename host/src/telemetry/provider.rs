@@ -1,0 +1,153 @@
+//! One run's tracer provider, and the spans that the host itself makes.
+
+use std::borrow::Cow;
+use std::io;
+use std::time::Duration;
+
+use cap_std::fs::Dir;
+use opentelemetry::trace::{Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{
+    Sampler, SdkTracer, SdkTracerProvider, Span as SdkSpan, SpanData, SpanLimits, SpanProcessor,
+};
+
+use super::{ForensicSpanExporter, SaveError, Saved};
+use crate::clock::{UnixNanos, system_time};
+
+/// Explicit, so that `OTEL_SPAN_*_LIMIT` can't take attributes from the record.
+const LIMITS: SpanLimits = SpanLimits {
+    max_events_per_span: 128,
+    max_attributes_per_span: 256,
+    max_links_per_span: 128,
+    max_attributes_per_event: 128,
+    max_attributes_per_link: 128,
+};
+
+/// The telemetry of one run: a provider of its own that writes to the run's exporter only. Dropping it ends it.
+pub struct RunTelemetry {
+    provider: SdkTracerProvider,
+    tracer: SdkTracer,
+    exporter: ForensicSpanExporter,
+}
+
+impl RunTelemetry {
+    /// Starts the telemetry of run `run_id`, with its files in `folder`.
+    ///
+    /// # Errors
+    /// Where the journal can't be created.
+    pub fn start(folder: Dir, run_id: &str) -> io::Result<Self> {
+        let exporter = ForensicSpanExporter::create(folder)?;
+        let provider = SdkTracerProvider::builder()
+            // Explicit, so that `OTEL_TRACES_SAMPLER` can't switch the record off.
+            .with_sampler(Sampler::AlwaysOn)
+            .with_span_limits(LIMITS)
+            .with_resource(
+                Resource::builder_empty()
+                    .with_attributes([
+                        KeyValue::new("service.name", "forensic-host"),
+                        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+                        KeyValue::new("service.instance.id", run_id.to_owned()),
+                    ])
+                    .build(),
+            )
+            .with_span_processor(ForensicProcessor(exporter.clone()))
+            .build();
+        let tracer = provider.tracer("forensic-host");
+        Ok(Self { provider, tracer, exporter })
+    }
+
+    /// The provider, for code that makes spans of its own in this run.
+    pub fn provider(&self) -> &SdkTracerProvider {
+        &self.provider
+    }
+
+    /// Starts a span at `start`; without a parent it is the root of a new trace.
+    pub fn span(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        kind: SpanKind,
+        parent: Option<&SpanContext>,
+        start: UnixNanos,
+        attributes: Vec<KeyValue>,
+    ) -> HostSpan {
+        let context = parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent.clone()));
+        let builder = SpanBuilder::from_name(name)
+            .with_kind(kind)
+            .with_start_time(system_time(start))
+            .with_attributes(attributes);
+        HostSpan { span: self.tracer.build_with_context(builder, &context) }
+    }
+
+    /// Saves what was recorded so far as `name`; see [`ForensicSpanExporter::save`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn save(&self, name: &str) -> Result<Saved, SaveError> {
+        self.exporter.save(name)
+    }
+
+    /// Ends the provider and saves a last time; see [`ForensicSpanExporter::finish`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish(self, name: &str) -> Result<Saved, SaveError> {
+        // Our processor holds nothing back, so its shutdown can't fail; a second one would be our own fault.
+        drop(self.provider.shutdown());
+        self.exporter.finish(name)
+    }
+}
+
+/// A span that the host makes, with times of the run's clock. It is recorded by [`HostSpan::end`].
+#[derive(Debug)]
+pub struct HostSpan {
+    span: SdkSpan,
+}
+
+impl HostSpan {
+    /// Its identity, for children and for `TRACEPARENT`.
+    pub fn context(&self) -> SpanContext {
+        self.span.span_context().clone()
+    }
+
+    /// W3C trace context of this span, as a child process reads it from `TRACEPARENT`.
+    pub fn traceparent(&self) -> String {
+        let context = self.span.span_context();
+        format!("00-{}-{}-01", context.trace_id(), context.span_id())
+    }
+
+    /// Sets an attribute; the last value of a key holds.
+    pub fn set(&mut self, attribute: KeyValue) {
+        self.span.set_attribute(attribute);
+    }
+
+    /// Ends it at `end`: with an error's text, or well.
+    pub fn end(mut self, end: UnixNanos, error: Option<String>) {
+        // Once only: the SDK keeps the first of two errors by comparing their texts.
+        self.span.set_status(error.map_or(Status::Ok, Status::error));
+        self.span.end_with_timestamp(system_time(end));
+    }
+}
+
+/// Hands each span to the exporter in the thread that ends it. The SDK's own processors have a queue that
+/// drops or a lock that a panic poisons.
+#[derive(Debug)]
+struct ForensicProcessor(ForensicSpanExporter);
+
+impl SpanProcessor for ForensicProcessor {
+    fn on_start(&self, _span: &mut SdkSpan, _context: &Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        // Counted there, and told by `save`.
+        drop(self.0.record(&span));
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
