@@ -1,0 +1,79 @@
+"""<sleeve>.ingest: the sleeve's closes out of the data set, its raw pool, and an honest look at the data's health."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lib import market
+from lib.env import Run, argument, fail
+from lib.files import write_csv, write_json, write_text
+from lib.sleeves import NAMES, SLEEVES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STALE_DAYS = 5  # unchanged closes in a row that make a series stale
+
+
+def longest_flat(close: pd.Series) -> int:
+    """The longest run of days on which the close did not move."""
+    flat = close.diff() == 0
+    return int(flat.groupby((~flat).cumsum()).sum().max())
+
+
+def main() -> None:
+    sleeve = SLEEVES[argument(NAMES, "sleeve")]
+    folder = Run.current().sleeve(sleeve.name)
+    stocks = sleeve.universe[0] in market.STOCKS
+    dataset = "sp500_dataset" if stocks else "factors_dataset"
+
+    prices = market.load(dataset)
+    index = market.load("sp500_index").rename(columns={"SP500": market.BENCHMARK})
+    absent = sorted(set(sleeve.universe) - set(prices.columns))
+    if absent:
+        fail(f"{dataset} has no {', '.join(absent)}")
+    symbols = market.symbols(sleeve.universe)
+    prices = prices[[symbol.split(":")[1] for symbol in symbols]].set_axis(symbols, axis=1)
+    prices = prices.loc[market.START :].reindex(index.loc[market.START :].index)
+
+    health: dict[str, dict[str, Any]] = {}
+    for symbol in symbols:
+        close = prices[symbol]
+        missing, flat = int(close.isna().sum()), longest_flat(close)
+        status = "MISSING" if missing else "STALE" if flat >= STALE_DAYS else "OK"
+        health[symbol] = {"status": status, "missing_days": missing, "longest_flat_days": flat}
+    statuses = [item["status"] for item in health.values()]
+    counts = {status: statuses.count(status) for status in ("OK", "STALE", "MISSING") if status in statuses}
+
+    pool = [
+        {
+            "symbol": symbol,
+            "description": item.description,
+            "sector": item.sector,
+            "market": item.market,
+            "asset_class": item.asset_class,
+            "close": prices[symbol].iloc[-1],
+            "alternative": item.alternative,
+            "health": health[symbol],
+        }
+        for symbol in symbols
+        for item in [market.INSTRUMENTS[symbol]]
+    ]
+    write_csv(folder / "prices.csv", prices)
+    write_csv(folder / "benchmark.csv", index)
+    write_json(folder / "raw_pool.json", {"datasets": [dataset, "sp500_index"], "symbols": pool})
+    write_json(folder / "data_health.json", counts)
+
+    lines = [f"# Data health: {sleeve.name}", "", f"Days: {len(prices)}, to {prices.index[-1]:%Y-%m-%d}.", ""]
+    lines += ["## Summary by Status", "", "| Status | Count |", "| :--- | ---: |"]
+    lines += [f"| {status} | {count} |" for status, count in counts.items()]
+    lines += ["", "## Symbols", "", "| Symbol | Status | Missing days | Longest flat run (days) |"]
+    lines += ["| :--- | :--- | ---: | ---: |"]
+    for symbol, item in health.items():
+        lines.append(f"| {symbol} | {item['status']} | {item['missing_days']} | {item['longest_flat_days']} |")
+    write_text(folder / "reports" / "selection" / "data_health_selected.md", "\n".join(lines) + "\n")
+    print(f"{sleeve.name}: {len(symbols)} symbols, {len(prices)} days, {counts}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# Installs what a fresh machine lacks; sourced by example/run and tests/run. Needs: Rust, Python 3.11.
+# Each step first looks whether there is anything to do, so that a second call is quick and changes nothing.
+
+say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# apt_install PACKAGE…: Debian packages, as root or through sudo.
+apt_install() {
+  command -v apt-get > /dev/null || die "please install: $* (this machine has no apt-get)"
+  local root=""
+  [ "$(id -u)" = 0 ] || root="sudo"
+  say "installing $*"
+  $root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
+  $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+need_rust() {
+  command -v cargo > /dev/null || die "no cargo in PATH: install Rust 1.95 or newer first (https://rustup.rs)"
+  command -v cc > /dev/null || apt_install gcc libc6-dev
+}
+
+# The plugins are compiled for WebAssembly: rustup's target where it can be downloaded, else Debian's packages,
+# which build the standard library from source.
+need_guest_toolchain() {
+  local sysroot
+  sysroot=$(rustc --print sysroot)
+  [ "${FORENSIC_GUEST_TOOLCHAIN:-}" != debian ] && [ -d "$sysroot/lib/rustlib/wasm32-unknown-unknown/lib" ] && return
+  if [ "${FORENSIC_GUEST_TOOLCHAIN:-}" != debian ] && command -v rustup > /dev/null; then
+    say "adding the WebAssembly target to Rust"
+    rustup target add wasm32-unknown-unknown >&2 && return
+    say "rustup can't download it: taking Debian's packages instead"
+  fi
+  [ -d /usr/lib/rustlib/src/rust/library ] && [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && return
+  apt_install rustc-web cargo-web rust-web-src
+}
+
+# need_venv FOLDER REQUIREMENTS: a virtual environment with exactly these packages.
+need_venv() {
+  local folder=$1 requirements=$2 stamp
+  stamp=$(sha256sum < "$requirements")
+  [ "$(cat "$folder/.stamp" 2> /dev/null)" = "$stamp" ] && return
+  command -v python3 > /dev/null || apt_install python3
+  say "installing the example's Python packages into $folder"
+  rm -rf "$folder"
+  python3 -m venv "$folder" 2> /dev/null || { apt_install python3-venv; rm -rf "$folder"; python3 -m venv "$folder"; }
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
+  printf '%s' "$stamp" > "$folder/.stamp"
+}
