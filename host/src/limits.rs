@@ -240,7 +240,7 @@ impl Limits {
         let advice = if value < spec.max {
             format!("raise it with `limits.{}`, up to {}", spec.key, spec.unit.show(spec.max))
         } else {
-            "which is the host's maximum".to_owned()
+            "this is the host's maximum".to_owned()
         };
         format!("limit `{}` ({}) is {}{asked}; {advice}", spec.key, spec.what, spec.unit.show(value))
     }
@@ -302,7 +302,7 @@ mod tests {
         limits.set(Limit::Time, 600 * SEC).unwrap();
         assert_eq!(
             limits.exceeded(Limit::Time, None),
-            "limit `time` (wall time of the call) is 10m; which is the host's maximum"
+            "limit `time` (wall time of the call) is 10m; this is the host's maximum"
         );
     }
 

@@ -1,0 +1,170 @@
+//! What a checked pipeline is: plain data, no behaviour beyond looking it up.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::graph;
+use crate::limits::Limits;
+
+/// A pipeline that has passed every check of [`super::load`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pipeline {
+    /// `[pipeline] name`: not empty, at most 128 characters, no control characters.
+    pub name: String,
+    /// `[pipeline] profile`.
+    pub profile: Option<String>,
+    /// `[pipeline] max_parallel`: 1 to [`super::MAX_PARALLEL`]. `None`: as many as there are cores.
+    pub max_parallel: Option<u32>,
+    /// `[pipeline] root`, where runs go, absolute (below [`Pipeline::dir`] where it was relative); it need not exist.
+    /// `None`: the caller's default.
+    pub root: Option<PathBuf>,
+    /// `[pipeline] timeout`: limit of the whole run. `None`: none.
+    pub timeout: Option<Duration>,
+    /// `[pipeline] kill_grace`: from TERM to KILL; 5 s where nothing is set.
+    pub kill_grace: Duration,
+    /// The stages, in the order of the file; none at all is a valid, if dull, pipeline.
+    pub stages: Vec<Stage>,
+    /// The report stages, in the order of the file.
+    pub reports: Vec<ReportStage>,
+    /// The file that it was read from.
+    pub source: Source,
+    /// Folder of that file, absolute.
+    pub dir: PathBuf,
+}
+
+impl Pipeline {
+    /// Index of the stage with this id. Linear: build a map where it's asked often.
+    pub fn stage_index(&self, id: &str) -> Option<usize> {
+        self.stages.iter().position(|stage| stage.id.as_str() == id)
+    }
+
+    /// Indexes of the stages, each after all that it needs; among those that could stand next, the one declared
+    /// first. The order depends on nothing but the file.
+    pub fn execution_order(&self) -> Vec<usize> {
+        let needs: Vec<&[usize]> = self.stages.iter().map(|stage| stage.needs.as_slice()).collect();
+        graph::execution_order(&needs)
+    }
+
+    /// For each stage the indexes of those that need it, in the order of the file.
+    pub fn dependents(&self) -> Vec<Vec<usize>> {
+        let needs: Vec<&[usize]> = self.stages.iter().map(|stage| stage.needs.as_slice()).collect();
+        graph::dependents(&needs)
+    }
+}
+
+/// A node of the DAG.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// Its id, unique in the pipeline, also where a file system doesn't tell upper from lower case.
+    pub id: StageId,
+    /// What an attempt runs.
+    pub command: Command,
+    /// Indexes into [`Pipeline::stages`], in declared order, without repeats.
+    pub needs: Vec<usize>,
+    /// Variables added to the environment.
+    pub env: BTreeMap<String, String>,
+    /// Working folder, absolute; the pipeline file's folder unless it says otherwise.
+    pub workdir: PathBuf,
+    /// Limit of one attempt. `None`: none.
+    pub timeout: Option<Duration>,
+    /// When it is tried again.
+    pub retries: Retries,
+}
+
+/// Id of a stage: `[A-Za-z0-9][A-Za-z0-9._-]*`, at most 128 characters, no `..`; fit for a folder's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(transparent)]
+pub struct StageId(pub(super) String);
+
+impl StageId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for StageId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What an attempt runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// `command = ["program", "argument"]`: never empty, the program's name not empty, no NUL.
+    Argv(Vec<String>),
+    /// `run = "text"`: for the shell; not blank, no NUL.
+    Shell(String),
+}
+
+/// `retries = { max, backoff, on_exit }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retries {
+    /// Attempts after the first; 0 where nothing is set.
+    pub max: u32,
+    /// Pause before an attempt that isn't the first; 1 s where nothing is set.
+    pub backoff: Duration,
+    /// Exit codes (1 to 255, ascending, not empty) after which it is tried again. `None`: after every failure.
+    pub on_exit: Option<Vec<i32>>,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { max: 0, backoff: Duration::from_secs(1), on_exit: None }
+    }
+}
+
+/// A report plugin's place in the pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportStage {
+    /// Its id: the rules of [`StageId`]; names its file in `reports/`.
+    pub id: String,
+    /// Where the component comes from.
+    pub plugin: PluginSource,
+    /// Globs of the files below the run directory that the plugin may read: relative, with `/`, without `.` or `..`
+    /// parts; `*` doesn't cross a `/`.
+    pub artifacts: Vec<String>,
+    /// The plugin's configuration, always an object; `{}` where nothing is set.
+    pub config: serde_json::Value,
+    /// What a call may use.
+    pub limits: Limits,
+    /// What its failure means for the run.
+    pub on_failure: OnFailure,
+}
+
+/// Where a plugin's component comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PluginSource {
+    /// `builtin:NAME`, shipped in the binary; the name without the prefix.
+    Builtin(String),
+    /// A file, absolute; it was there when the pipeline was checked.
+    Path(PathBuf),
+}
+
+/// What the failure of a report stage means for the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// The report says so and the run's result stands.
+    #[default]
+    Degrade,
+    /// The run fails (exit code 4).
+    Fail,
+}
+
+/// The text that a pipeline was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The path as the user gave it.
+    pub path: PathBuf,
+    /// Its content, as digested into the run's record.
+    pub text: String,
+}

@@ -1,0 +1,169 @@
+//! The formulae of `DESIGN` 6, as pure functions over a [`Timeline`]: integers in nanoseconds, no I/O, no recursion,
+//! nothing that grows with the square of the number of stages. Ratios with a zero denominator are `None`.
+//!
+//! | module | metrics |
+//! |---|---|
+//! | [`occupancy`] | busy, idle, level profile, weighted time |
+//! | [`dag`] | critical path, slack, drag |
+//! | [`wait`] | ready times, queue and its split |
+//! | [`chain`] | observed chain |
+//! | [`self_time`] | self time of spans |
+
+pub mod chain;
+pub mod dag;
+pub mod occupancy;
+pub mod self_time;
+pub mod wait;
+
+use super::model::Run;
+use std::collections::HashMap;
+
+/// What the formulae need of a run and nothing else. All times are Unix ns within `[start, end]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Timeline<'a> {
+    /// The run's start.
+    pub start: u64,
+    /// The run's end.
+    pub end: u64,
+    /// When scheduling began; the run's start where it is unknown.
+    pub schedule_start: u64,
+    /// Slots, if they are known and limited.
+    pub slots: Option<u64>,
+    /// In declaration order.
+    pub stages: Vec<StageTimes<'a>>,
+}
+
+/// A stage of a [`Timeline`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StageTimes<'a> {
+    /// Decides ties.
+    pub id: &'a str,
+    /// Positions of the stages it needs.
+    pub needs: Vec<usize>,
+    /// In order; no interval ends before it starts.
+    pub attempts: Vec<AttemptTimes>,
+    /// *terminal(s)*: the last attempt's end, or the decision.
+    pub terminal: u64,
+    /// When the host saw it become ready: counts only where `needs` is known to be incomplete.
+    pub ready_seen: Option<u64>,
+    /// True if its result is success.
+    pub succeeded: bool,
+}
+
+/// An attempt of a [`Timeline`]: half-open `[start, end)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AttemptTimes {
+    /// Start.
+    pub start: u64,
+    /// End.
+    pub end: u64,
+    /// The pause before it that was really made, ns: at most the time since the attempt before it.
+    pub backoff: u64,
+    /// True if its result is success.
+    pub succeeded: bool,
+}
+
+impl AttemptTimes {
+    /// Nanoseconds.
+    pub fn duration(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+impl StageTimes<'_> {
+    /// *c(s)*: execution of all attempts and the back-off between them, without queue; ns.
+    pub fn cost(&self) -> u64 {
+        self.attempts.iter().fold(0u64, |sum, a| sum.saturating_add(a.duration()).saturating_add(a.backoff))
+    }
+}
+
+impl<'a> Timeline<'a> {
+    /// Takes the times out of a run. What reaches beyond the run is cut off at its ends, so that B ≤ W holds for any
+    /// file; needs that are not in the run are left out.
+    pub fn of(run: &'a Run) -> Self {
+        let within = |time: u64| time.clamp(run.start, run.end.max(run.start));
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for (index, stage) in run.stages.iter().enumerate() {
+            places.entry(&stage.id).or_insert(index);
+        }
+        let stages = run.stages.iter().map(|stage| {
+            let mut previous_end: Option<u64> = None;
+            let attempts: Vec<AttemptTimes> = stage
+                .attempts
+                .iter()
+                .map(|attempt| {
+                    let (start, end) = (within(attempt.start), within(attempt.end));
+                    let pause = previous_end.map_or(0, |previous| start.saturating_sub(previous));
+                    previous_end = Some(end);
+                    AttemptTimes { start, end, backoff: attempt.backoff_ns.min(pause), succeeded: attempt.succeeded() }
+                })
+                .collect();
+            let wanted = stage.needs.as_deref().unwrap_or_default();
+            let mut needs: Vec<usize> = wanted.iter().filter_map(|need| places.get(&**need).copied()).collect();
+            let complete = stage.needs.is_some() && needs.len() == wanted.len();
+            needs.sort_unstable();
+            needs.dedup();
+            StageTimes {
+                id: &stage.id,
+                needs,
+                terminal: within(attempts.iter().map(|a| a.end).max().unwrap_or(stage.end)),
+                attempts,
+                ready_seen: stage.ready_time.filter(|_| !complete).map(within),
+                succeeded: stage.succeeded(),
+            }
+        });
+        Timeline {
+            start: run.start,
+            end: run.end.max(run.start),
+            schedule_start: within(run.schedule_start.unwrap_or(run.start)),
+            slots: run.slots.filter(|slots| *slots > 0),
+            stages: stages.collect(),
+        }
+    }
+
+    /// **W**: end − start, ns.
+    pub fn wall(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// All attempts of all stages.
+    pub fn attempts(&self) -> impl Iterator<Item = &AttemptTimes> {
+        self.stages.iter().flat_map(|stage| &stage.attempts)
+    }
+
+    /// First start and last end of all attempts.
+    pub fn extent(&self) -> Option<(u64, u64)> {
+        let first = self.attempts().map(|a| a.start).min()?;
+        Some((first, self.attempts().map(|a| a.end).max()?))
+    }
+
+    /// **T₁**: sum of all attempts' durations, failed and killed ones too, ns.
+    pub fn work(&self) -> u64 {
+        self.attempts().fold(0, |sum, a| sum.saturating_add(a.duration()))
+    }
+
+    /// Work of final successful attempts only: the last attempt of each stage that succeeded, ns.
+    pub fn useful(&self) -> u64 {
+        self.stages
+            .iter()
+            .filter(|stage| stage.succeeded)
+            .filter_map(|stage| stage.attempts.last().filter(|last| last.succeeded))
+            .fold(0, |sum, a| sum.saturating_add(a.duration()))
+    }
+
+    /// *c(s)* of each stage, ns.
+    pub fn costs(&self) -> Vec<u64> {
+        self.stages.iter().map(StageTimes::cost).collect()
+    }
+
+    /// What no schedule on these slots can beat: max(T∞, T₁ / N), the quotient rounded up to a whole ns (the wall is
+    /// a whole number, too). T∞ alone where slots are unlimited or unknown.
+    pub fn lower_bound(&self, critical_path: u64) -> u64 {
+        self.slots.map_or(critical_path, |slots| critical_path.max(self.work().div_ceil(slots)))
+    }
+}
+
+/// `numerator / denominator`, unrounded; `None` where the denominator is zero.
+pub fn ratio(numerator: u64, denominator: u64) -> Option<f64> {
+    (denominator > 0).then(|| numerator as f64 / denominator as f64)
+}

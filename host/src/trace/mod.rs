@@ -1,0 +1,30 @@
+//! The read model of a run: a trace file becomes spans, spans become a run with stages and attempts, and those
+//! become metrics and a summary. Everything comes from the file alone, so a report is the same whether the run has
+//! just ended or ended last year; nothing in here knows the scheduler.
+//!
+//! | module | job |
+//! |---|---|
+//! | `json` | a forgiving JSON reader over bytes |
+//! | [`span`] | one span as written, compact in memory |
+//! | [`load`] | a file, however damaged, into a [`Trace`] |
+//! | [`model`] | a trace into a [`Run`] with stages and attempts |
+//! | [`metrics`] | pure functions over intervals and the DAG |
+//! | [`summary`] | all of it as one object, JSON or text |
+//! | [`query`] | filtered, paged access to spans |
+
+mod json;
+pub mod load;
+pub mod metrics;
+pub mod model;
+pub mod query;
+pub mod span;
+pub mod summary;
+#[cfg(test)]
+mod tests;
+mod warnings;
+
+pub use load::{Trace, TraceError};
+pub use model::{Attempt, Run, Stage};
+pub use query::{Page, Query};
+pub use span::{Kind, Part, Span, Status, Value};
+pub use summary::{Summary, human_duration, render_text, summarize, summarize_run};

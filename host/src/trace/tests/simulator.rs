@@ -1,0 +1,274 @@
+//! A small list scheduler that makes random runs: stages start in declared order as soon as they are ready and a slot
+//! is free; with retries, back-off, cache, skips and cancellation. Written apart from the metrics, on purpose.
+
+use proptest::prelude::*;
+use std::fmt::Write;
+
+/// What a stage would do if it were started.
+#[derive(Clone, Debug)]
+pub(super) struct Spec {
+    pub needs: Vec<usize>,
+    /// Duration of each attempt; all but the last fail.
+    pub attempts: Vec<u64>,
+    pub last_fails: bool,
+    pub backoff: u64,
+    /// Pause between "ready" and "may start".
+    pub dispatch: u64,
+    pub cached: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub stages: Vec<Spec>,
+    /// 0: unlimited.
+    pub slots: u64,
+    pub lead: u64,
+    pub tail: u64,
+    pub cancel_at: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Attempt {
+    pub start: u64,
+    pub end: u64,
+    pub backoff: u64,
+    pub result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stage {
+    pub id: String,
+    pub needs: Vec<usize>,
+    pub ready: Option<u64>,
+    pub attempts: Vec<Attempt>,
+    pub result: &'static str,
+    pub end: u64,
+    pub cached: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SimRun {
+    pub start: u64,
+    pub schedule_start: u64,
+    pub end: u64,
+    pub slots: u64,
+    pub stages: Vec<Stage>,
+}
+
+pub(super) fn plan() -> impl Strategy<Value = Plan> {
+    let spec = (
+        prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        prop::collection::vec(0u64..40, 1..4),
+        prop::bool::weighted(0.1),
+        0u64..10,
+        prop_oneof![4 => Just(0u64), 1 => 1u64..8],
+        prop::bool::weighted(0.15),
+    );
+    let stages = prop::collection::vec(spec, 0..16);
+    (stages, 0u64..5, 0u64..5, 0u64..5, prop::option::weighted(0.2, 0u64..120)).prop_map(
+        |(stages, slots, lead, tail, cancel_at)| Plan {
+            stages: stages
+                .into_iter()
+                .enumerate()
+                .map(|(index, (needs, attempts, last_fails, backoff, dispatch, cached))| {
+                    let mut needs: Vec<usize> =
+                        if index == 0 { Vec::new() } else { needs.iter().map(|need| need.index(index)).collect() };
+                    needs.sort_unstable();
+                    needs.dedup();
+                    Spec { needs, attempts, last_fails, backoff, dispatch, cached }
+                })
+                .collect(),
+            slots,
+            lead,
+            tail,
+            cancel_at,
+        },
+    )
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Waiting,
+    Pending { not_before: u64, backoff: u64 },
+    Running { end: u64 },
+    Done { good: bool },
+}
+
+const EPOCH: u64 = 1_000_000;
+
+pub(super) fn simulate(plan: &Plan) -> SimRun {
+    let count = plan.stages.len();
+    let mut now = EPOCH + plan.lead;
+    let cancel_at = plan.cancel_at.map(|after| now + after);
+    let mut state = vec![State::Waiting; count];
+    let mut stages: Vec<Stage> = (0..count)
+        .map(|index| Stage {
+            // Order of ids and of declaration differ.
+            id: format!("s{:02}", (index * 7) % 16 + 16 * (index / 16)),
+            needs: plan.stages[index].needs.clone(),
+            ready: None,
+            attempts: Vec::new(),
+            result: "success",
+            end: now,
+            cached: false,
+        })
+        .collect();
+    loop {
+        let mut changed = true;
+        while std::mem::take(&mut changed) {
+            for index in 0..count {
+                let spec = &plan.stages[index];
+                if state[index] != State::Waiting
+                    || spec.needs.iter().any(|&need| !matches!(state[need], State::Done { .. }))
+                {
+                    continue;
+                }
+                changed = true;
+                let stage = &mut stages[index];
+                stage.ready = Some(now);
+                stage.end = now;
+                if spec.needs.iter().any(|&need| state[need] == State::Done { good: false }) {
+                    stage.result = "skip";
+                    state[index] = State::Done { good: false };
+                } else if spec.cached {
+                    stage.cached = true;
+                    state[index] = State::Done { good: true };
+                } else {
+                    state[index] = State::Pending { not_before: now + spec.dispatch, backoff: 0 };
+                }
+            }
+        }
+        for index in 0..count {
+            let running = state.iter().filter(|state| matches!(state, State::Running { .. })).count() as u64;
+            if let State::Pending { not_before, backoff } = state[index]
+                && not_before <= now
+                && (plan.slots == 0 || running < plan.slots)
+            {
+                let end = now + plan.stages[index].attempts[stages[index].attempts.len()];
+                stages[index].attempts.push(Attempt { start: now, end, backoff, result: "success" });
+                state[index] = State::Running { end };
+            }
+        }
+        let next = state
+            .iter()
+            .filter_map(|state| match *state {
+                State::Running { end } => Some(end),
+                State::Pending { not_before, .. } if not_before > now => Some(not_before),
+                _ => None,
+            })
+            .min();
+        let Some(next) = next else { break };
+        if let Some(cancel) = cancel_at.filter(|cancel| *cancel < next) {
+            now = cancel.max(now);
+            for index in 0..count {
+                if matches!(state[index], State::Done { .. }) {
+                    continue;
+                }
+                stages[index].result = "cancellation";
+                stages[index].end = now;
+                if let (State::Running { .. }, Some(last)) = (state[index], stages[index].attempts.last_mut()) {
+                    last.end = now;
+                    last.result = "cancellation";
+                }
+            }
+            break;
+        }
+        now = next;
+        for index in 0..count {
+            let State::Running { end } = state[index] else { continue };
+            if end > now {
+                continue;
+            }
+            let (spec, stage) = (&plan.stages[index], &mut stages[index]);
+            let was_last = stage.attempts.len() == spec.attempts.len();
+            let good = was_last && !spec.last_fails;
+            if !good && let Some(last) = stage.attempts.last_mut() {
+                last.result = "failure";
+            }
+            if was_last {
+                stage.end = now;
+                stage.result = if good { "success" } else { "failure" };
+                state[index] = State::Done { good };
+            } else {
+                state[index] = State::Pending { not_before: now + spec.backoff, backoff: spec.backoff };
+            }
+        }
+    }
+    SimRun { start: EPOCH, schedule_start: EPOCH + plan.lead, end: now + plan.tail, slots: plan.slots, stages }
+}
+
+impl SimRun {
+    /// Changes every time.
+    pub(super) fn map_times(&self, change: impl Fn(u64) -> u64, scale: u64) -> SimRun {
+        let mut run = self.clone();
+        for time in [&mut run.start, &mut run.schedule_start, &mut run.end] {
+            *time = change(*time);
+        }
+        for stage in &mut run.stages {
+            stage.ready = stage.ready.map(&change);
+            stage.end = change(stage.end);
+            for attempt in &mut stage.attempts {
+                (attempt.start, attempt.end) = (change(attempt.start), change(attempt.end));
+                attempt.backoff *= scale;
+            }
+        }
+        run
+    }
+
+    /// The spans, one text each, in the order of the run's structure.
+    pub(super) fn spans(&self) -> Vec<String> {
+        let status = |result: &str| if matches!(result, "success" | "skip") { "Success" } else { "Error" };
+        let span = |name: &str, start: u64, end: u64, result: &str, attributes: &str, id: u64, parent: &str| {
+            format!(
+                r#"{{"name":"{name}","start_time":{start},"end_time":{end},"duration_ms":0,"status":"{}","attributes":{{{attributes}}},"trace_id":"000000000000000000000000000000aa","span_id":"{id:016x}","parent_span_id":{parent}}}"#,
+                status(result)
+            )
+        };
+        let mut spans = vec![span(
+            "run",
+            self.start,
+            self.end,
+            "success",
+            &format!(
+                r#""forensic.kind":"run","forensic.slots":{},"forensic.cores":2,"forensic.schedule_start_time":{}"#,
+                self.slots, self.schedule_start
+            ),
+            1,
+            "null",
+        )];
+        for (index, stage) in self.stages.iter().enumerate() {
+            let needs: Vec<String> = stage.needs.iter().map(|&need| format!("\"{}\"", self.stages[need].id)).collect();
+            let mut attributes = format!(
+                r#""forensic.kind":"stage","forensic.stage.id":"{}","forensic.stage.index":{index},"forensic.stage.needs":[{}],"cicd.pipeline.task.run.result":"{}","forensic.attempts":{},"forensic.cached":{}"#,
+                stage.id,
+                needs.join(","),
+                stage.result,
+                stage.attempts.len(),
+                stage.cached
+            );
+            if let Some(ready) = stage.ready {
+                let _ = write!(attributes, r#","forensic.ready_time":{ready}"#);
+            }
+            let start = stage.attempts.first().map_or(stage.end, |first| first.start);
+            let id = 1000 * (index as u64 + 1);
+            spans.push(span(&stage.id, start, stage.end, stage.result, &attributes, id, "\"0000000000000001\""));
+            for (number, attempt) in (1u64..).zip(&stage.attempts) {
+                let attributes = format!(
+                    r#""forensic.kind":"attempt","forensic.stage.id":"{}","forensic.attempt":{number},"forensic.backoff_ns":{},"cicd.pipeline.task.run.result":"{}","forensic.cpu_user_ns":{}"#,
+                    stage.id,
+                    attempt.backoff,
+                    attempt.result,
+                    (attempt.end - attempt.start) / 2
+                );
+                let parent = format!("\"{id:016x}\"");
+                spans.push(span("sh", attempt.start, attempt.end, attempt.result, &attributes, id + number, &parent));
+            }
+        }
+        spans
+    }
+
+    /// The trace as a file.
+    pub(super) fn text(&self) -> String {
+        format!("[\n{}\n]\n", self.spans().join(",\n"))
+    }
+}
