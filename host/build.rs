@@ -4,7 +4,12 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Name after `builtin:`, and the package that it is built from.
-const BUILTINS: &[(&str, &str)] = &[("risk.report_meta", "risk-report-meta")];
+const BUILTINS: &[(&str, &str)] = &[
+    ("alpha.report_decisions", "alpha-report-decisions"),
+    ("risk.report_meta", "risk-report-meta"),
+    ("risk.report_portfolio", "risk-report-portfolio"),
+    ("risk.report_tournament", "risk-report-tournament"),
+];
 
 fn main() {
     let workspace = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..");
@@ -23,7 +28,7 @@ fn embed(workspace: &Path, out: &Path) -> Result<(), String> {
     // Shared by all profiles and by the tests' guests: the guests' own dependencies are compiled once.
     let target = target_folder(workspace, out).join("guests");
     let components = forensic_guest_build::build_guests(workspace, &target, &packages)?;
-    let mut table = String::from("pub(super) static BUILTINS: &[(&str, &[u8])] = &[\n");
+    let mut table = String::from("static BUILTINS: &[(&str, &[u8])] = &[\n");
     for ((name, package), component) in BUILTINS.iter().zip(components) {
         let file = out.join(package).with_extension("wasm");
         fs::write(&file, component).map_err(|error| format!("can't write {}: {error}", file.display()))?;

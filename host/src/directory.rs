@@ -259,6 +259,16 @@ impl RunDirectory {
     }
 }
 
+/// Whether a file of the run directory, by its path below it, is written by the host itself: record, trace and
+/// reports. Such a file is never an artifact.
+pub fn is_host_file(path: &str) -> bool {
+    path == RECORD
+        || path.starts_with("reports/")
+        || path.starts_with("plugins/")
+        || path.starts_with("data/forensic_trace.")
+        || path.rsplit('/').next().is_some_and(|name| name.starts_with('.'))
+}
+
 /// Path of an attempt's output below the run directory; `stream` is `out` or `err`.
 pub fn log_path(stage: &str, attempt: u32, stream: &str) -> String {
     format!("{LOGS}/{stage}/{attempt}.{stream}.log")

@@ -1,9 +1,19 @@
 //! forensic-host runs pipelines, keeps a forensic record of each run, and lets sandboxed plugins report on it.
 //!
-//! Data flows one way: `pipeline` (read, check) → [`run`] (lifecycle) → [`dag`] (scheduler, executors) →
-//! [`telemetry`] (exporter, journal) → `trace` (read model, metrics) → `plugin` (sandbox) → `report`.
+//! Data flows one way: [`pipeline`] (read, check) → [`run`] (lifecycle) → [`dag`] (scheduler, executors) →
+//! [`telemetry`] (exporter, journal) → [`trace`] (read model, metrics) → [`plugin`] (sandbox) → [`report`].
 
+pub mod builtins;
+pub mod cli;
 pub mod clock;
 pub mod conventions;
+pub mod dag;
+pub mod directory;
 pub mod files;
+pub mod limits;
+pub mod pipeline;
+pub mod plugin;
+pub mod report;
+pub mod run;
 pub mod telemetry;
+pub mod trace;

@@ -20,7 +20,8 @@ pub(super) fn wait_for_end(pid: Pid) {
 
 /// Sends a signal to a process group whose leader has not been collected. One without members left is no error.
 pub(super) fn signal_group(leader: Pid, signal: Signal) {
-    drop(kill_process_group(leader, signal));
+    // The only way to fail that matters here is that nobody is left to hear it.
+    let _ = kill_process_group(leader, signal);
 }
 
 /// Collects a process that has ended, with what it used. `floor`: see [`own_peak_memory`].

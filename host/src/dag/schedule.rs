@@ -83,6 +83,16 @@ impl Schedule {
         &self.dependents[stage]
     }
 
+    /// Whether it could start now.
+    pub(super) fn is_ready(&self, stage: usize) -> bool {
+        self.ready.contains(&stage)
+    }
+
+    /// Settles a stage that was stopped before it ran. What needs it is stopped too, not skipped.
+    pub(super) fn cancel(&mut self, stage: usize) {
+        self.set(stage, StageResult::Cancellation);
+    }
+
     /// Records a result. Returns what follows from it: stages that will never run, each with the need that
     /// kept it from running, nearest first.
     pub(super) fn settle(&mut self, stage: usize, result: StageResult) -> Vec<(usize, usize)> {

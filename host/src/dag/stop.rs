@@ -51,6 +51,11 @@ impl Stop {
         self.lock().reason
     }
 
+    /// Whether somebody asked twice.
+    pub fn kill_requested(&self) -> bool {
+        self.lock().kill
+    }
+
     /// From now on the runner hears of it, and at once if it was used before.
     pub(super) fn listen(&self, runner: Sender<Event>) {
         let mut state = self.lock();

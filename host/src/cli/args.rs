@@ -1,0 +1,117 @@
+//! The grammar of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Run pipelines, keep a forensic record of each run, and let sandboxed plugins report on it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "forensic-host",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 success; 1 a stage failed; 2 usage or configuration; 3 timeout of the run; \
+                  4 a report stage failed the policy; 130, 143 stopped by a signal; 70 a fault of forensic-host."
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// For every command.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Say less: only errors and the result
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a pipeline, save its trace and write its report
+    Run(RunCommand),
+    /// Check a pipeline and run nothing
+    Validate(ValidateCommand),
+    /// Write the report of a finished run again, from its run directory alone
+    Report(ReportCommand),
+    /// Look into traces
+    #[command(subcommand)]
+    Trace(TraceCommand),
+    /// Print the WIT package that report plugins are written against
+    Wit(WitCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunCommand {
+    /// The pipeline
+    #[arg(default_value = "pipeline.toml")]
+    pub(super) pipeline: PathBuf,
+    /// Folder that runs go below [default: the pipeline's `root`, else data/artifacts]
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) root: Option<PathBuf>,
+    /// Id of the run: letters, digits, `.`, `_`, `-` [default: made from time and chance]
+    #[arg(long, value_name = "ID")]
+    pub(super) run_id: Option<String>,
+    /// Attempts that may run at once [default: the pipeline's `max_parallel`, else the number of processors]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) max_parallel: Option<u32>,
+    /// What to print to standard output at the end
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ValidateCommand {
+    /// The pipeline
+    #[arg(default_value = "pipeline.toml")]
+    pub(super) pipeline: PathBuf,
+    /// How to print what is wrong: text to standard error, JSON to standard output
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportCommand {
+    /// A run id, a run directory, or `latest`
+    #[arg(default_value = "latest")]
+    pub(super) run: PathBuf,
+    /// Folder that runs are below
+    #[arg(long, value_name = "FOLDER", default_value = crate::directory::DEFAULT_ROOT)]
+    pub(super) root: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TraceCommand {
+    /// Print the metrics of any trace file
+    Summarize(SummarizeCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SummarizeCommand {
+    /// The trace: a `forensic_trace.json`, or `-` for standard input
+    pub(super) file: PathBuf,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WitCommand {
+    /// Write the package's files to this folder instead of printing them
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) out: Option<PathBuf>,
+}
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}

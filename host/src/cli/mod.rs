@@ -1,0 +1,108 @@
+//! The command line: arguments in, text or JSON out, an exit code at the end. Decides nothing about runs.
+//!
+//! Human output goes to standard error, data to standard output.
+
+mod args;
+mod exit;
+mod progress;
+mod report;
+mod run;
+mod signals;
+mod trace;
+mod validate;
+mod wit;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::plugin::{COMPILE_COMMAND, compile_child};
+use crate::run::PluginSettings;
+use args::{Arguments, Command, TraceCommand};
+use exit::Exit;
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    // The child that compiles plugins for us; not a command for people, and the first thing looked at, because
+    // it limits itself before anything else.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == COMPILE_COMMAND) {
+        return compile_child();
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            drop(error.print());
+            return exit.into();
+        }
+    };
+    let outcome = match arguments.command {
+        Command::Run(ref command) => run::run(command, &arguments.common),
+        Command::Validate(ref command) => validate::validate(command, &arguments.common),
+        Command::Report(ref command) => report::report(command, &arguments.common),
+        Command::Trace(TraceCommand::Summarize(ref command)) => trace::summarize(command),
+        Command::Wit(ref command) => wit::wit(command),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            complain(&failure.error);
+            failure.exit.into()
+        }
+    }
+}
+
+/// A command that could not do its work, with the exit code that says whose fault it is.
+struct Failure {
+    exit: Exit,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// What was asked for is wrong.
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { exit: Exit::Usage, error: error.into() }
+    }
+
+    /// It could not be done.
+    fn internal(error: impl Into<anyhow::Error>) -> Self {
+        Self { exit: Exit::Internal, error: error.into() }
+    }
+}
+
+type Outcome = Result<Exit, Failure>;
+
+/// Prints an error with its causes, each once.
+fn complain(error: &anyhow::Error) {
+    let mut text = format!("error: {error}");
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !last.contains(&cause) {
+            text += &format!("\n  because: {cause}");
+            last = cause;
+        }
+    }
+    drop(writeln!(anstream::stderr(), "{text}"));
+}
+
+/// Prints data to standard output. A reader that has gone away (`| head`) is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::internal(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Where plugins are compiled and kept: our own binary, and the user's cache folder if there is one.
+fn plugin_settings() -> Result<PluginSettings, Failure> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| std::env::var_os("HOME").filter(|home| !home.is_empty()).map(|home| PathBuf::from(home).join(".cache")))
+        .map(|folder| folder.join("forensic-host").join("plugins"));
+    Ok(PluginSettings { compiler: std::env::current_exe().map_err(Failure::internal)?, cache })
+}

@@ -1,0 +1,18 @@
+//! `report`: writes the report of a finished run again, from its run directory alone.
+
+use super::args::{Common, ReportCommand};
+use super::progress::{Progress, say};
+use super::run::level;
+use super::{Exit, Failure, Outcome, plugin_settings};
+use crate::directory::RunDirectory;
+use crate::run::rebuild;
+
+pub(super) fn report(command: &ReportCommand, common: &Common) -> Outcome {
+    let directory = RunDirectory::find(&command.root, &command.run).map_err(Failure::usage)?;
+    let (record, reported) =
+        rebuild(&directory, &plugin_settings()?, &mut Progress::new(level(common))).map_err(Failure::usage)?;
+    if !common.quiet {
+        say(format_args!("{}  run {}: {}", record.result, record.run_id, reported.report.display()));
+    }
+    Ok(if reported.policy_failures().next().is_some() { Exit::Policy } else { Exit::Success })
+}

@@ -1,0 +1,140 @@
+//! `run`: runs a pipeline and says how it went.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::args::{Common, Format, RunCommand};
+use super::progress::{BAD, GOOD, Level, Progress, say};
+use super::{Exit, Failure, Outcome, plugin_settings, print, signals, validate};
+use crate::conventions::result;
+use crate::dag::{Stop, StopReason};
+use crate::directory::{DEFAULT_ROOT, DirectoryError, RunId, TRACE};
+use crate::run::{QuantSdk, RunError, RunOptions, RunOutcome};
+use crate::trace::human_duration;
+
+pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
+    let run_id = command.run_id.as_deref().map(RunId::parse).transpose().map_err(Failure::usage)?;
+    let pipeline = validate::load(&command.pipeline)?;
+    let root = command.root.clone().or_else(|| pipeline.root.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_ROOT));
+    let stop = Stop::new();
+    signals::stop_on_signals(stop.clone()).map_err(Failure::internal)?;
+    let options =
+        RunOptions { root, run_id, max_parallel: command.max_parallel, plugins: plugin_settings()?, stop };
+    let mut progress = Progress::new(level(common));
+    let outcome = QuantSdk::run_pipeline(&pipeline, options, &mut progress).map_err(|error| match error {
+        RunError::Directory(DirectoryError::Exists { .. }) | RunError::Plugin { .. } => Failure::usage(error),
+        _ => Failure::internal(error),
+    })?;
+    let exit = exit_code(&outcome);
+    if command.format == Format::Json {
+        let text = serde_json::to_string_pretty(&Ended::of(&outcome)).map_err(Failure::internal)?;
+        print(&(text + "\n"))?;
+    }
+    conclude(&outcome);
+    Ok(exit)
+}
+
+pub(super) fn level(common: &Common) -> Level {
+    match (common.quiet, common.verbose) {
+        (true, _) => Level::Quiet,
+        (_, true) => Level::Verbose,
+        _ => Level::Normal,
+    }
+}
+
+fn exit_code(outcome: &RunOutcome) -> Exit {
+    match (outcome.record.result.as_str(), outcome.stopped) {
+        (result::CANCELLATION, Some(StopReason::Signal(signal))) => Exit::Signal(signal),
+        (result::TIMEOUT, _) => Exit::Timeout,
+        (result::SUCCESS, _) if outcome.reported.policy_failures().next().is_some() => Exit::Policy,
+        (result::SUCCESS, _) => Exit::Success,
+        _ => Exit::StageFailed,
+    }
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Ended<'a> {
+    run_id: &'a str,
+    result: &'a str,
+    run_directory: String,
+    trace: String,
+    report: String,
+    wall_ns: Option<u64>,
+    failed_reports: Vec<&'a str>,
+}
+
+impl<'a> Ended<'a> {
+    fn of(outcome: &'a RunOutcome) -> Self {
+        Self {
+            run_id: &outcome.record.run_id,
+            result: &outcome.record.result,
+            run_directory: outcome.directory.display().to_string(),
+            trace: outcome.directory.join(TRACE).display().to_string(),
+            report: outcome.reported.report.display().to_string(),
+            wall_ns: outcome.reported.summary.as_ref().map(|summary| summary.wall_ns),
+            failed_reports: outcome
+                .reported
+                .reports
+                .iter()
+                .filter(|report| report.failure.is_some())
+                .map(|report| report.id.as_str())
+                .collect(),
+        }
+    }
+}
+
+/// The last words: always printed, also after Ctrl-C.
+fn conclude(outcome: &RunOutcome) {
+    let record = &outcome.record;
+    let style = if record.succeeded() { GOOD } else { BAD };
+    let counts = &record.stages;
+    let mut stages = format!("{} of {} stages ok", counts.success, counts.total);
+    for (count, what) in [
+        (counts.failure, "failed"),
+        (counts.error, "could not be run"),
+        (counts.timeout, "timed out"),
+        (counts.cancellation, "stopped"),
+        (counts.skip, "skipped"),
+    ] {
+        if count > 0 {
+            stages += &format!(", {count} {what}");
+        }
+    }
+    say(format_args!("\n{style}{}{style:#}  {}  run {}: {stages}", record.result, record.pipeline.name, record.run_id));
+    if let Some(summary) = &outcome.reported.summary {
+        let ratio = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}x"));
+        let percent = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{:.1} %", 100.0 * value));
+        let path = summary.critical_path.as_ref().map_or_else(|| "–".to_owned(), |path| human_duration(path.duration_ns));
+        say(format_args!(
+            "  total duration  {}   critical path {path}   observed speedup {} of at most {}   efficiency {}",
+            human_duration(summary.wall_ns),
+            ratio(summary.speedup),
+            ratio(summary.max_speedup),
+            percent(summary.efficiency),
+        ));
+    }
+    let failed = outcome.reported.reports.iter().filter(|report| report.failure.is_some()).count();
+    if failed > 0 {
+        say(format_args!("  {failed} of {} report stages failed: the report says why", outcome.reported.reports.len()));
+    }
+    let findings = outcome.reported.findings;
+    if findings.error + findings.warning > 0 {
+        say(format_args!("  findings        {} errors, {} warnings", findings.error, findings.warning));
+    }
+    say(format_args!("  trace           {}", shown(&outcome.directory.join(TRACE))));
+    say(format_args!("  report          {}", shown(&outcome.reported.report)));
+}
+
+/// A path as one would type it: below the current folder without it.
+fn shown(path: &std::path::Path) -> String {
+    let here = std::env::current_dir().ok();
+    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path).display().to_string()
+}
+
+/// Whether colours make sense on standard error.
+pub(super) fn colors() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -1,0 +1,54 @@
+//! `validate`: checks a pipeline and runs nothing.
+
+use std::io::Write as _;
+
+use super::args::{Common, Format, ValidateCommand};
+use super::run::colors;
+use super::{Exit, Failure, Outcome, print};
+use crate::builtins;
+use crate::pipeline::{self, LoadError, Pipeline};
+
+pub(super) fn validate(command: &ValidateCommand, common: &Common) -> Outcome {
+    match pipeline::load(&command.pipeline, &builtins::names()) {
+        Ok(pipeline) => {
+            match command.format {
+                Format::Json => print("[]\n")?,
+                Format::Text if !common.quiet => drop(writeln!(
+                    std::io::stderr(),
+                    "{}: {} is valid: {} stages, {} report stages",
+                    command.pipeline.display(),
+                    pipeline.name,
+                    pipeline.stages.len(),
+                    pipeline.reports.len()
+                )),
+                Format::Text => {}
+            }
+            Ok(Exit::Success)
+        }
+        Err(LoadError::Invalid(diagnostics)) if command.format == Format::Json => {
+            let text = serde_json::to_string_pretty(&diagnostics).map_err(Failure::internal)?;
+            print(&(text + "\n"))?;
+            Ok(Exit::Usage)
+        }
+        Err(error) => Err(refuse(error)),
+    }
+}
+
+/// Loads a pipeline, or prints all that is wrong with it.
+pub(super) fn load(path: &std::path::Path) -> Result<Pipeline, Failure> {
+    pipeline::load(path, &builtins::names()).map_err(refuse)
+}
+
+fn refuse(error: LoadError) -> Failure {
+    match error {
+        LoadError::Invalid(diagnostics) => {
+            drop(write!(std::io::stderr(), "{}", diagnostics.render(colors())));
+            let count = diagnostics.count();
+            Failure::usage(anyhow::anyhow!(
+                "the pipeline has {count} mistake{}; nothing was run",
+                if count == 1 { "" } else { "s" }
+            ))
+        }
+        other => Failure::usage(other),
+    }
+}

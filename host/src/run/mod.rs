@@ -1,0 +1,15 @@
+//! The life of a run: [`QuantSdk::run_pipeline`] makes the run directory, starts the telemetry, runs the DAG,
+//! saves the trace, calls the report plugins and writes the report. [`rebuild`] writes the same report again
+//! from the run directory alone.
+//!
+//! May live here: the order of things, and `run.json`, the record of a run. What is done in each step lives in
+//! the modules that it calls.
+
+mod history;
+mod record;
+mod reporting;
+mod sdk;
+
+pub use record::{Baseline, PastRun, PipelineRecord, ReportRecord, RunRecord, StageCounts};
+pub use reporting::{ReportOutcome, Reported, rebuild};
+pub use sdk::{PluginSettings, QuantSdk, RunError, RunOptions, RunOutcome};

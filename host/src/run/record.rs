@@ -1,0 +1,320 @@
+//! `run.json`: what a run was, in one small file beside its trace. With it, the report can be made again from
+//! the run directory alone.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::conventions::result;
+use crate::dag::StageResult;
+use crate::directory::{DirectoryError, RECORD, RunDirectory};
+use crate::files::sha256;
+use crate::limits::{Limits, TABLE};
+use crate::pipeline::{OnFailure, Pipeline, PluginSource, ReportStage};
+
+/// Name and version of the format.
+pub const SCHEMA: &str = "forensic.run/1";
+
+/// The record of a run. Times are Unix ns, durations ns, sizes bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The run id.
+    pub run_id: String,
+    /// `running` until the run has its result, then a word of the CI/CD conventions.
+    pub result: String,
+    /// What ran.
+    pub pipeline: PipelineRecord,
+    /// Who ran it and where.
+    pub host: HostRecord,
+    /// Start of the run.
+    pub start_time: u64,
+    /// End of the last stage; absent while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<u64>,
+    /// 32 hexadecimal digits.
+    pub trace_id: String,
+    /// Spans in the trace; absent while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spans: Option<u64>,
+    /// Stages by result.
+    pub stages: StageCounts,
+    /// Duration of each stage, in declaration order: what a later run compares itself with.
+    pub stage_durations: Vec<(String, u64)>,
+    /// The report stages and what they were made with.
+    pub reports: Vec<ReportRecord>,
+    /// Earlier runs of the same pipeline, as they were known when this one ended; newest first.
+    pub history: Vec<PastRun>,
+    /// The newest earlier run that succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+}
+
+/// The pipeline of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PipelineRecord {
+    /// `[pipeline] name`.
+    pub name: String,
+    /// `[pipeline] profile`.
+    pub profile: Option<String>,
+    /// File name of the pipeline.
+    pub file: String,
+    /// SHA-256 of its text.
+    pub sha256: String,
+}
+
+/// The host of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostRecord {
+    /// Version of forensic-host.
+    pub version: String,
+    /// Operating system.
+    pub os: String,
+    /// Processor architecture.
+    pub arch: String,
+    /// Logical processors.
+    pub cores: u32,
+    /// Name of the executor.
+    pub executor: String,
+    /// Attempts that may run at once.
+    pub slots: u32,
+}
+
+/// Stages by result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageCounts {
+    /// All.
+    pub total: u32,
+    /// Succeeded.
+    pub success: u32,
+    /// Ended with an error.
+    pub failure: u32,
+    /// Could not be run.
+    pub error: u32,
+    /// Ran too long.
+    pub timeout: u32,
+    /// Stopped or never started because the run was stopped.
+    pub cancellation: u32,
+    /// Never ran because a need failed.
+    pub skip: u32,
+}
+
+impl StageCounts {
+    /// Counts results.
+    pub fn of(results: &[StageResult]) -> Self {
+        let mut counts = Self { total: results.len() as u32, ..Self::default() };
+        for result in results {
+            *match result {
+                StageResult::Success => &mut counts.success,
+                StageResult::Failure => &mut counts.failure,
+                StageResult::Error => &mut counts.error,
+                StageResult::Timeout => &mut counts.timeout,
+                StageResult::Cancellation => &mut counts.cancellation,
+                StageResult::Skip => &mut counts.skip,
+            } += 1;
+        }
+        counts
+    }
+}
+
+/// A report stage of a run: enough to call the same plugin in the same way again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReportRecord {
+    /// Id of the report stage.
+    pub id: String,
+    /// `builtin:NAME`, or the path of the component below the run directory.
+    pub plugin: String,
+    /// SHA-256 of the component.
+    pub sha256: String,
+    /// Globs of granted files.
+    pub artifacts: Vec<String>,
+    /// The plugin's config.
+    pub config: serde_json::Value,
+    /// Every limit that held, by key, in the base of its unit (ns, bytes, count).
+    pub limits: BTreeMap<String, u64>,
+    /// `degrade` or `fail`.
+    pub on_failure: String,
+}
+
+impl ReportRecord {
+    /// `plugin`: as [`ReportRecord::plugin`].
+    pub fn new(stage: &ReportStage, plugin: String, component: &[u8]) -> Self {
+        Self {
+            id: stage.id.clone(),
+            plugin,
+            sha256: sha256(component),
+            artifacts: stage.artifacts.clone(),
+            config: stage.config.clone(),
+            limits: TABLE.iter().map(|row| (row.key.to_owned(), stage.limits.get(row.limit))).collect(),
+            on_failure: match stage.on_failure {
+                OnFailure::Degrade => "degrade",
+                OnFailure::Fail => "fail",
+            }
+            .to_owned(),
+        }
+    }
+
+    /// The limits again; what an older host did not know has its default.
+    pub fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        for row in &TABLE {
+            if let Some(&value) = self.limits.get(row.key) {
+                // A record that was edited by hand can't raise a limit above the host's maximum.
+                let _ = limits.set(row.limit, value.clamp(row.min, row.max));
+            }
+        }
+        limits
+    }
+}
+
+/// Where a record says that a plugin comes from.
+pub(super) fn plugin_name(source: &PluginSource, kept: impl FnOnce() -> String) -> String {
+    match source {
+        PluginSource::Builtin(name) => format!("builtin:{name}"),
+        PluginSource::Path(_) => kept(),
+    }
+}
+
+/// An earlier run of the same pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PastRun {
+    /// Its id.
+    pub run_id: String,
+    /// Its result.
+    pub result: String,
+    /// Its trace.
+    pub trace_id: String,
+    /// Its start.
+    pub start_time: u64,
+    /// Its end.
+    pub end_time: u64,
+    /// Its slots.
+    pub slots: u32,
+    /// Number of its stages.
+    pub stages: u32,
+    /// Number of its spans.
+    pub spans: u64,
+}
+
+/// The run that this one is compared with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Its id.
+    pub run_id: String,
+    /// Its total duration.
+    pub wall_ns: u64,
+    /// Duration of each of its stages.
+    pub stages: Vec<(String, u64)>,
+}
+
+/// Why a record can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The directory said no.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// There is none.
+    #[error("{0} has no {RECORD}: it is no run directory, or the run ended before it began")]
+    Missing(String),
+    /// It is not what it should be.
+    #[error("{file}:{line}:{column}: this is no record of a run: {why}")]
+    Invalid {
+        /// Where.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// Of a format that this host does not know.
+    #[error("{file} has the format {found:?}; this host reads {SCHEMA:?}")]
+    Schema {
+        /// Where.
+        file: String,
+        /// What it says.
+        found: String,
+    },
+}
+
+impl RunRecord {
+    /// A record of a run that begins.
+    pub fn begin(pipeline: &Pipeline, run_id: &str, host: HostRecord, start_time: u64, trace_id: String) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            run_id: run_id.to_owned(),
+            result: RUNNING.to_owned(),
+            pipeline: PipelineRecord {
+                name: pipeline.name.clone(),
+                profile: pipeline.profile.clone(),
+                file: pipeline.source.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                sha256: sha256(pipeline.source.text.as_bytes()),
+            },
+            host,
+            start_time,
+            end_time: None,
+            trace_id,
+            spans: None,
+            stages: StageCounts { total: pipeline.stages.len() as u32, ..StageCounts::default() },
+            stage_durations: Vec::new(),
+            reports: Vec::new(),
+            history: Vec::new(),
+            baseline: None,
+        }
+    }
+
+    /// Writes it to its run directory.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn save(&self, directory: &RunDirectory) -> Result<(), DirectoryError> {
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| DirectoryError::Io {
+            doing: "write",
+            path: directory.path().join(RECORD),
+            source: error.into(),
+        })?;
+        bytes.push(b'\n');
+        directory.write(RECORD, &bytes)
+    }
+
+    /// Reads it from a run directory.
+    ///
+    /// # Errors
+    /// Where there is none, or it is not what it should be.
+    pub fn load(directory: &RunDirectory) -> Result<Self, RecordError> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: String,
+        }
+        let path = directory.path().join(RECORD).display().to_string();
+        let Some(file) = directory.file(RECORD)? else {
+            return Err(RecordError::Missing(directory.path().display().to_string()));
+        };
+        let text = std::io::read_to_string(file).map_err(|source| DirectoryError::Io {
+            doing: "read",
+            path: directory.path().join(RECORD),
+            source,
+        })?;
+        let invalid = |error: serde_json::Error| RecordError::Invalid {
+            file: path.clone(),
+            line: error.line(),
+            column: error.column(),
+            why: error.to_string(),
+        };
+        let head: Head = serde_json::from_str(&text).map_err(invalid)?;
+        if head.schema != SCHEMA {
+            return Err(RecordError::Schema { file: path, found: head.schema });
+        }
+        serde_json::from_str(&text).map_err(invalid)
+    }
+
+    /// Whether the run ended well.
+    pub fn succeeded(&self) -> bool {
+        self.result == result::SUCCESS
+    }
+}
+
+/// Result of a run that has none yet.
+pub const RUNNING: &str = "running";

@@ -1,0 +1,300 @@
+//! [`QuantSdk::run_pipeline`]: the life of one run, from an empty folder to a report.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
+
+use super::history;
+use super::record::{HostRecord, ReportRecord, RunRecord, StageCounts, plugin_name};
+use super::reporting::{self, ReportError, Reported};
+use crate::builtins;
+use crate::clock::{Clock, UnixNanos};
+use crate::conventions::{attr, error_type, kind, result};
+use crate::dag::{
+    DagOutcome, DagRunner, Executor as _, LocalExecutor, Observer, RunContext, RunEvent, StageResult, Stop, StopReason,
+};
+use crate::directory::{DATA, DirectoryError, PLUGINS, RunDirectory, RunId, TRACE_NAME};
+use crate::pipeline::{Pipeline, PluginSource};
+use crate::plugin::EngineError;
+use crate::telemetry::{HostSpan, RunTelemetry, SaveError};
+
+/// Runs pipelines.
+#[derive(Debug)]
+pub struct QuantSdk;
+
+/// How a pipeline is to be run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Folder that runs go below.
+    pub root: PathBuf,
+    /// Id of the run; one is made from time and chance if it is not given.
+    pub run_id: Option<RunId>,
+    /// Attempts that may run at once; else the pipeline's `max_parallel`, else the number of processors.
+    pub max_parallel: Option<u32>,
+    /// How report plugins are compiled and kept.
+    pub plugins: PluginSettings,
+    /// Ends the run early.
+    pub stop: Stop,
+}
+
+/// How report plugins are compiled and kept.
+#[derive(Clone, Debug)]
+pub struct PluginSettings {
+    /// The `forensic-host` binary, which compiles plugins in a child process of its own.
+    pub compiler: PathBuf,
+    /// A private folder for compiled plugins; none: they are compiled each time.
+    pub cache: Option<PathBuf>,
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct RunOutcome {
+    /// The run directory.
+    pub directory: PathBuf,
+    /// The record, as it stands in `run.json`.
+    pub record: RunRecord,
+    /// Why it ended early, if it did.
+    pub stopped: Option<StopReason>,
+    /// The reports.
+    pub reported: Reported,
+}
+
+/// Why there is no, or no complete, record of a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The run directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The run has no telemetry.
+    #[error("can't start the telemetry in {}: {source}", folder.display())]
+    Telemetry {
+        /// Where.
+        folder: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A component could not be read.
+    #[error("report {report}: can't read the plugin {}: {source}", path.display())]
+    Plugin {
+        /// Id of the report stage.
+        report: String,
+        /// The component.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The sandbox could not be set up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The trace is not, or not wholly, on disk.
+    #[error("the record of run {run} is not complete: {source}")]
+    Trace {
+        /// The run.
+        run: String,
+        /// Why.
+        source: SaveError,
+    },
+    /// The report could not be written.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+impl QuantSdk {
+    /// Runs a pipeline: makes the run directory, starts telemetry for this run alone, runs the DAG, saves the
+    /// trace, calls the report plugins, writes the report.
+    ///
+    /// A stage that fails is no error here: the outcome's record says so.
+    ///
+    /// # Errors
+    /// [`RunError`], where there can be no complete record of the run.
+    pub fn run_pipeline(
+        pipeline: &Pipeline,
+        options: RunOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<RunOutcome, RunError> {
+        let clock = Clock::start();
+        let run_id = options.run_id.unwrap_or_else(|| RunId::generate(clock.started()));
+        let directory = RunDirectory::create(&options.root, &run_id)?;
+        let reports = keep_plugins(pipeline, &directory)?;
+
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) as u32;
+        let slots = options.max_parallel.or(pipeline.max_parallel).unwrap_or(cores).max(1);
+        let mut executor = LocalExecutor::new(clock);
+        let telemetry = RunTelemetry::start(directory.folder(DATA)?, run_id.as_str())
+            .map_err(|source| RunError::Telemetry { folder: directory.path().join(DATA), source })?;
+        let mut run_span = telemetry.span(
+            format!("RUN {}", pipeline.name),
+            SpanKind::Server,
+            None,
+            clock.started(),
+            run_attributes(pipeline, &run_id, slots, cores),
+        );
+        let run_context = run_span.context();
+        let host = HostRecord {
+            version: env!("CARGO_PKG_VERSION").into(),
+            os: std::env::consts::OS.into(),
+            arch: std::env::consts::ARCH.into(),
+            cores,
+            executor: executor.name().into(),
+            slots,
+        };
+        let trace_id = run_context.trace_id().to_string();
+        let mut record = RunRecord::begin(pipeline, run_id.as_str(), host, clock.started(), trace_id);
+        record.reports = reports;
+        record.save(&directory)?;
+
+        let mut durations = Durations { ids: pipeline, durations: Vec::new(), inner: observer };
+        let context = RunContext {
+            pipeline,
+            slots,
+            clock,
+            telemetry: &telemetry,
+            run_span: run_context.clone(),
+            directory: &directory,
+            run_id: &run_id,
+            stop: options.stop.clone(),
+        };
+        let dag = DagRunner::new(context, &mut executor, &mut durations).run();
+        record.stage_durations = durations.in_order();
+        let end = clock.now();
+        record.result = run_result(&dag).to_owned();
+        record.stages = StageCounts::of(&dag.results);
+        record.end_time = Some(end);
+        end_run_span(&mut run_span, &dag, &record);
+        run_span.end(end, (!record.succeeded()).then(|| run_message(&dag, &record)));
+
+        // On disk before any plugin is called.
+        let incomplete = |source| RunError::Trace { run: run_id.to_string(), source };
+        let saved = telemetry.save(TRACE_NAME).map_err(incomplete);
+        history::fill(&mut record, &directory);
+        let calls = match &saved {
+            Ok(_) => Some(reporting::call_plugins(
+                &directory,
+                &record,
+                &options.plugins,
+                Some(&reporting::Spans { telemetry: &telemetry, parent: run_context, clock }),
+                Some(&options.stop),
+                observer,
+            )?),
+            Err(_) => None,
+        };
+        let finished = telemetry.finish(TRACE_NAME).map_err(incomplete);
+        record.spans = finished.as_ref().ok().map(|saved| saved.spans);
+        record.save(&directory)?;
+        saved?;
+        finished?;
+        let reported = reporting::write(&directory, &record, calls.unwrap_or_default())?;
+        // A convenience: a file system without links is no reason to fail.
+        drop(directory.mark_latest());
+        Ok(RunOutcome { directory: directory.path().to_owned(), record, stopped: dag.stopped, reported })
+    }
+}
+
+/// Copies components from elsewhere into the run directory, so that the report can be made again from it alone.
+fn keep_plugins(pipeline: &Pipeline, directory: &RunDirectory) -> Result<Vec<ReportRecord>, RunError> {
+    let mut records = Vec::new();
+    for report in &pipeline.reports {
+        records.push(match &report.plugin {
+            PluginSource::Builtin(name) => {
+                let component = builtins::component(name).unwrap_or_default();
+                ReportRecord::new(report, plugin_name(&report.plugin, String::new), component)
+            }
+            PluginSource::Path(path) => {
+                let component = std::fs::read(path).map_err(|source| RunError::Plugin {
+                    report: report.id.clone(),
+                    path: path.clone(),
+                    source,
+                })?;
+                let mut record = ReportRecord::new(report, String::new(), &component);
+                record.plugin = format!("{PLUGINS}/{}.wasm", record.sha256);
+                if directory.dir().create_dir(PLUGINS).is_ok() || !directory.dir().exists(&record.plugin) {
+                    directory.write(&record.plugin, &component)?;
+                }
+                record
+            }
+        });
+    }
+    Ok(records)
+}
+
+fn run_attributes(pipeline: &Pipeline, run_id: &RunId, slots: u32, cores: u32) -> Vec<KeyValue> {
+    let mut attributes = vec![
+        KeyValue::new(attr::KIND, kind::RUN),
+        KeyValue::new(attr::PIPELINE_NAME, pipeline.name.clone()),
+        KeyValue::new(attr::RUN_ID, run_id.as_str().to_owned()),
+        KeyValue::new(attr::ACTION_NAME, "RUN"),
+        KeyValue::new(attr::SLOTS, i64::from(slots)),
+        KeyValue::new(attr::CORES, i64::from(cores)),
+    ];
+    // Always there, so that a reader need not ask twice.
+    attributes.push(KeyValue::new(attr::PROFILE, pipeline.profile.clone().unwrap_or_default()));
+    attributes
+}
+
+fn end_run_span(span: &mut HostSpan, dag: &DagOutcome, record: &RunRecord) {
+    span.set(KeyValue::new(attr::SCHEDULE_START, dag.schedule_start as i64));
+    span.set(KeyValue::new(attr::PIPELINE_RESULT, record.result.clone()));
+    let cause = match record.result.as_str() {
+        result::SUCCESS => return,
+        result::TIMEOUT => error_type::TIMEOUT,
+        result::CANCELLATION => error_type::CANCELLED,
+        _ => error_type::STAGE_FAILED,
+    };
+    span.set(KeyValue::new(attr::ERROR_TYPE, cause));
+}
+
+fn run_result(dag: &DagOutcome) -> &'static str {
+    let any = |wanted: &[StageResult]| dag.results.iter().any(|result| wanted.contains(result));
+    // A wish to stop that came when everything was done changed nothing.
+    match dag.stopped.filter(|_| any(&[StageResult::Cancellation])) {
+        Some(StopReason::Timeout) => result::TIMEOUT,
+        Some(StopReason::Signal(_) | StopReason::Request) => result::CANCELLATION,
+        None if any(&[StageResult::Failure, StageResult::Timeout]) => result::FAILURE,
+        None if any(&[StageResult::Error]) => result::ERROR,
+        None => result::SUCCESS,
+    }
+}
+
+fn run_message(dag: &DagOutcome, record: &RunRecord) -> String {
+    let counts = &record.stages;
+    let failed = counts.failure + counts.error + counts.timeout;
+    let mut text = match dag.stopped {
+        Some(StopReason::Timeout) => "the run ran into its timeout".to_owned(),
+        Some(_) if record.result == result::CANCELLATION => "the run was stopped".to_owned(),
+        _ => String::new(),
+    };
+    if failed > 0 {
+        let comma = if text.is_empty() { "" } else { "; " };
+        text += &format!("{comma}{failed} of {} stages failed", counts.total);
+    }
+    text
+}
+
+/// Listens in on the way to the real observer, for the stages' durations.
+struct Durations<'a> {
+    ids: &'a Pipeline,
+    durations: Vec<(String, UnixNanos)>,
+    inner: &'a mut dyn Observer,
+}
+
+impl Durations<'_> {
+    fn in_order(self) -> Vec<(String, u64)> {
+        let known: std::collections::HashMap<String, u64> = self.durations.into_iter().collect();
+        self.ids
+            .stages
+            .iter()
+            .filter_map(|stage| Some((stage.id.to_string(), *known.get(stage.id.as_str())?)))
+            .collect()
+    }
+}
+
+impl Observer for Durations<'_> {
+    fn on_event(&mut self, event: &RunEvent<'_>) {
+        if let RunEvent::StageEnded { stage, duration, result: StageResult::Success, .. } = event {
+            self.durations.push(((*stage).to_owned(), crate::clock::nanos(*duration)));
+        }
+        self.inner.on_event(event);
+    }
+}
