@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use sha2::{Digest as _, Sha256};
+
 /// Name after `builtin:`, and the package that it is built from.
 const BUILTINS: &[(&str, &str)] = &[
     ("alpha.report_decisions", "alpha-report-decisions"),
@@ -28,11 +30,13 @@ fn embed(workspace: &Path, out: &Path) -> Result<(), String> {
     // Shared by all profiles and by the tests' guests: the guests' own dependencies are compiled once.
     let target = target_folder(workspace, out).join("guests");
     let components = forensic_guest_build::build_guests(workspace, &target, &packages)?;
-    let mut table = String::from("static BUILTINS: &[(&str, &[u8])] = &[\n");
+    let mut table = String::from("static BUILTINS: &[Builtin] = &[\n");
     for ((name, package), component) in BUILTINS.iter().zip(components) {
         let file = out.join(package).with_extension("wasm");
+        let sha256: String = Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
         fs::write(&file, component).map_err(|error| format!("can't write {}: {error}", file.display()))?;
-        table += &format!("    ({name:?}, include_bytes!({file:?})),\n");
+        table +=
+            &format!("    Builtin {{ name: {name:?}, component: include_bytes!({file:?}), sha256: {sha256:?} }},\n");
     }
     table += "];\n";
     fs::write(out.join("builtins.rs"), table).map_err(|error| format!("can't write builtins.rs: {error}"))

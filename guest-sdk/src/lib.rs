@@ -58,7 +58,8 @@ pub mod bindings {
 pub use bindings::forensic::report::artifacts::{Artifact, ArtifactError};
 pub use bindings::forensic::report::log::Level;
 pub use bindings::forensic::report::trace::{
-    Attribute, AttributeValue, HealthMetrics, RunSummary, Span, SpanPage, SpanQuery, SpanTimes, StageSummary, TraceError,
+    Attribute, AttributeValue, HealthMetrics, RunSummary, Span, SpanPage, SpanQuery, SpanTimes, StageSummary,
+    TraceError,
 };
 pub use bindings::forensic::report::types::{
     Block, Callout, Cell, Chart, ChartKind, CodeBlock, Column, ColumnFormat, Document, Finding, Heading, HealthDetail,

@@ -31,9 +31,7 @@ macro_rules! export_plugin {
                     $crate::glue::report_panics();
                     <$plugin as $crate::ReportPlugin>::describe()
                 }
-                fn render(
-                    request: $crate::Request,
-                ) -> ::core::result::Result<$crate::Document, $crate::PluginError> {
+                fn render(request: $crate::Request) -> ::core::result::Result<$crate::Document, $crate::PluginError> {
                     $crate::glue::report_panics();
                     <$plugin as $crate::ReportPlugin>::render(&request, &$crate::glue::WasmHost)
                 }
@@ -41,7 +39,7 @@ macro_rules! export_plugin {
 
             $crate::bindings::export_bindings!(Exported with_types_in $crate::bindings);
 
-            /// Read by the host before anything is compiled, so that a mismatch is explained in words.
+    /// Read by the host before anything is compiled, so that a mismatch is explained in words.
             #[used]
             #[unsafe(link_section = "forensic:api")]
             static API: [u8; $crate::API_VERSION.len()] = {

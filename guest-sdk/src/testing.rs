@@ -8,7 +8,8 @@ use std::{fs, io};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Artifact, ArtifactError, HealthMetrics, Host, Level, RunSummary, SpanPage, SpanQuery, SpanTimes, StageSummary, TraceError,
+    Artifact, ArtifactError, HealthMetrics, Host, Level, RunSummary, SpanPage, SpanQuery, SpanTimes, StageSummary,
+    TraceError,
 };
 
 /// Stands in for the host. Without a run its trace is missing, as it can be in real life.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
@@ -173,7 +173,11 @@ impl RunDirectory {
     pub fn find(root: &Path, name: &Path) -> Result<Self, DirectoryError> {
         if let Some(text) = name.to_str().filter(|text| !text.contains('/')) {
             let runs = root.join(RUNS);
-            let path = if text == LATEST { root.join("summaries").join(LATEST) } else { runs.join(RunId::parse(text)?.as_str()) };
+            let path = if text == LATEST {
+                root.join("summaries").join(LATEST)
+            } else {
+                runs.join(RunId::parse(text)?.as_str())
+            };
             if path.is_dir() || !name.is_dir() {
                 return Self::open(path.canonicalize().unwrap_or(path));
             }
@@ -211,9 +215,7 @@ impl RunDirectory {
         match self.dir.open(name) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => {
-                Err(DirectoryError::Io { doing: "read", path: self.path.join(name), source })
-            }
+            Err(source) => Err(DirectoryError::Io { doing: "read", path: self.path.join(name), source }),
         }
     }
 
@@ -227,6 +229,22 @@ impl RunDirectory {
             Some((folder, name)) => files::write_bytes(&self.folder(folder)?, name, bytes).map_err(io),
             None => files::write_bytes(&self.dir, name, bytes).map_err(io),
         }
+    }
+
+    /// Writes files to a folder below it, each whole or not at all.
+    ///
+    /// # Errors
+    /// Where one can't be written; those before it are.
+    pub fn write_all(&self, folder: &str, texts: &[(String, &str)]) -> Result<(), DirectoryError> {
+        let dir = self.folder(folder)?;
+        let io = |name: &str| {
+            let path = self.path.join(folder).join(name);
+            move |source| DirectoryError::Io { doing: "write", path, source }
+        };
+        for (name, text) in texts {
+            files::replace(&dir, name, |file| file.write_all(text.as_bytes())).map_err(io(name))?;
+        }
+        files::sync_folder(&dir).map_err(io(""))
     }
 
     /// Makes the two output files of an attempt: standard output, standard error.

@@ -11,19 +11,23 @@ use sha2::{Digest, Sha256};
 ///
 /// # Errors
 /// Where any of it fails; then `name` is as it was, and the temporary file is gone.
-pub fn write_atomically(
-    folder: &Dir,
-    name: &str,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
+pub fn write_atomically(folder: &Dir, name: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    replace(folder, name, write)?;
+    sync_folder(folder)
+}
+
+/// The same without the fsync of the folder, for many files at once: [`sync_folder`] follows the last.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn replace(folder: &Dir, name: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let temporary = format!(".{name}.{}.tmp", std::process::id());
     let outcome = (|| {
         let mut file =
             folder.open_with(&temporary, OpenOptions::new().write(true).create(true).truncate(true))?.into_std();
         write(&mut file)?;
         file.sync_all()?;
-        folder.rename(&temporary, folder, name)?;
-        sync_folder(folder)
+        folder.rename(&temporary, folder, name)
     })();
     if outcome.is_err() {
         // Nothing to add to the error at hand if this fails too.
@@ -40,7 +44,11 @@ pub fn write_bytes(folder: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
     write_atomically(folder, name, |file| file.write_all(bytes))
 }
 
-fn sync_folder(folder: &Dir) -> io::Result<()> {
+/// Makes the names in a folder last.
+///
+/// # Errors
+/// Where the file system says no.
+pub fn sync_folder(folder: &Dir) -> io::Result<()> {
     folder.open(Path::new("."))?.into_std().sync_all()
 }
 

@@ -102,7 +102,9 @@ fn plugin_settings() -> Result<PluginSettings, Failure> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
-        .or_else(|| std::env::var_os("HOME").filter(|home| !home.is_empty()).map(|home| PathBuf::from(home).join(".cache")))
+        .or_else(|| {
+            std::env::var_os("HOME").filter(|home| !home.is_empty()).map(|home| PathBuf::from(home).join(".cache"))
+        })
         .map(|folder| folder.join("forensic-host").join("plugins"));
     Ok(PluginSettings { compiler: std::env::current_exe().map_err(Failure::internal)?, cache })
 }

@@ -99,6 +99,7 @@ impl Observer for Progress {
                     "{WARN}stopping{WARN:#} by {why}: {running} running attempts are asked to end; once more to kill them"
                 ));
             }
+            RunEvent::Warning { text } => say(format_args!("{WARN}warning{WARN:#}: {text}")),
             RunEvent::ReportEnded { report, failure, duration } => match failure {
                 Some(failure) => say(format_args!("{:>9} {BAD}report{BAD:#}    {report}: {failure}", "")),
                 None if self.level == Level::Verbose => {

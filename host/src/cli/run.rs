@@ -20,8 +20,7 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     let root = command.root.clone().or_else(|| pipeline.root.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_ROOT));
     let stop = Stop::new();
     signals::stop_on_signals(stop.clone()).map_err(Failure::internal)?;
-    let options =
-        RunOptions { root, run_id, max_parallel: command.max_parallel, plugins: plugin_settings()?, stop };
+    let options = RunOptions { root, run_id, max_parallel: command.max_parallel, plugins: plugin_settings()?, stop };
     let mut progress = Progress::new(level(common));
     let outcome = QuantSdk::run_pipeline(&pipeline, options, &mut progress).map_err(|error| match error {
         RunError::Directory(DirectoryError::Exists { .. }) | RunError::Plugin { .. } => Failure::usage(error),
@@ -106,8 +105,10 @@ fn conclude(outcome: &RunOutcome) {
     say(format_args!("\n{style}{}{style:#}  {}  run {}: {stages}", record.result, record.pipeline.name, record.run_id));
     if let Some(summary) = &outcome.reported.summary {
         let ratio = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}x"));
-        let percent = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{:.1} %", 100.0 * value));
-        let path = summary.critical_path.as_ref().map_or_else(|| "–".to_owned(), |path| human_duration(path.duration_ns));
+        let percent =
+            |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{:.1} %", 100.0 * value));
+        let path =
+            summary.critical_path.as_ref().map_or_else(|| "–".to_owned(), |path| human_duration(path.duration_ns));
         say(format_args!(
             "  total duration  {}   critical path {path}   observed speedup {} of at most {}   efficiency {}",
             human_duration(summary.wall_ns),

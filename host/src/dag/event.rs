@@ -57,6 +57,11 @@ pub enum RunEvent<'a> {
         /// Attempts that are running.
         running: usize,
     },
+    /// Something is not as it should be and does not stop the run.
+    Warning {
+        /// What, in a sentence.
+        text: &'a str,
+    },
     /// A report plugin was called.
     ReportEnded {
         /// Id of the report stage.

@@ -65,7 +65,10 @@ impl Executor for LocalExecutor {
         let floor = own_peak_memory();
         let child = command.spawn().map_err(fail)?;
         // From here on the process is known by its id alone: the dispatcher collects it.
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(|| fail(io::Error::other("no process id")))?;
+        let pid = i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .ok_or_else(|| fail(io::Error::other("no process id")))?;
         let clock = self.clock;
         let waiter = thread::Builder::new().name("waiter".into()).stack_size(WAITER_STACK).spawn(move || {
             wait_for_end(pid);

@@ -180,7 +180,12 @@ impl<'a> DagRunner<'a> {
         DagOutcome {
             schedule_start,
             // The loop ends when no stage is open.
-            results: self.schedule.into_results().into_iter().map(|result| result.unwrap_or(StageResult::Error)).collect(),
+            results: self
+                .schedule
+                .into_results()
+                .into_iter()
+                .map(|result| result.unwrap_or(StageResult::Error))
+                .collect(),
             stopped: self.stopped,
         }
     }
@@ -295,8 +300,11 @@ impl<'a> DagRunner<'a> {
             start,
             spans::attempt(id, attempt, nanos(state.backoff), &stage.command),
         );
-        let launched = context.directory.create_logs(id, attempt).map_err(|error| format!("can't make the log files: {error}")).and_then(
-            |(stdout, stderr)| {
+        let launched = context
+            .directory
+            .create_logs(id, attempt)
+            .map_err(|error| format!("can't make the log files: {error}"))
+            .and_then(|(stdout, stderr)| {
                 let path = context.directory.path();
                 let mut environment: Vec<(&str, OsString)> =
                     stage.env.iter().map(|(name, value)| (name.as_str(), value.into())).collect();
@@ -314,16 +322,10 @@ impl<'a> DagRunner<'a> {
                     // The dispatcher outlives every attempt that it started.
                     drop(sender.send(Event::Ended { ticket, time }));
                 });
-                let spec = AttemptSpec {
-                    command: &stage.command,
-                    workdir: &stage.workdir,
-                    env: environment,
-                    stdout,
-                    stderr,
-                };
+                let spec =
+                    AttemptSpec { command: &stage.command, workdir: &stage.workdir, env: environment, stdout, stderr };
                 self.executor.launch(spec, ended).map_err(|error| error.to_string())
-            },
-        );
+            });
         match launched {
             Ok(process) => {
                 if let Some(pid) = process.pid() {
@@ -373,7 +375,8 @@ impl<'a> DagRunner<'a> {
         self.tell_attempt_end(span, result, end.as_ref(), time, message.clone());
         if self.stopped.is_none() && self.may_retry(index, result, end.as_ref()) {
             let state = &mut self.stages[index];
-            let doubled = stage.retries.backoff.saturating_mul(1u32.checked_shl(state.attempts - 1).unwrap_or(u32::MAX));
+            let doubled =
+                stage.retries.backoff.saturating_mul(1u32.checked_shl(state.attempts - 1).unwrap_or(u32::MAX));
             state.backoff = doubled.min(MAX_BACKOFF);
             state.backing_off = true;
             let (attempt, backoff) = (state.attempts, state.backoff);
@@ -403,7 +406,14 @@ impl<'a> DagRunner<'a> {
     }
 
     /// A stage has its result; stages that follow may be ready or skipped.
-    fn stage_ended(&mut self, index: usize, result: StageResult, time: UnixNanos, message: Option<String>, exit: Option<Exit>) {
+    fn stage_ended(
+        &mut self,
+        index: usize,
+        result: StageResult,
+        time: UnixNanos,
+        message: Option<String>,
+        exit: Option<Exit>,
+    ) {
         let skipped = self.schedule.settle(index, result);
         self.tell_stage_end(index, result, time, message, exit, None);
         if result == StageResult::Success {
@@ -470,9 +480,7 @@ impl<'a> DagRunner<'a> {
             span.set(KeyValue::new(attr::ERROR_TYPE, cause));
         }
         span.end(time, is_error.then(|| message.clone().unwrap_or_else(|| result.word().to_owned())));
-        let message = message.or_else(|| {
-            kept_by.map(|need| format!("needs {}", context.pipeline.stages[need].id))
-        });
+        let message = message.or_else(|| kept_by.map(|need| format!("needs {}", context.pipeline.stages[need].id)));
         let log = (is_error && !never_ran).then(|| log_path(id, state.attempts, "err"));
         self.done += 1;
         self.observer.on_event(&RunEvent::StageEnded {

@@ -10,10 +10,10 @@ use crate::dag::StageResult;
 use crate::directory::{DirectoryError, RECORD, RunDirectory};
 use crate::files::sha256;
 use crate::limits::{Limits, TABLE};
-use crate::pipeline::{OnFailure, Pipeline, PluginSource, ReportStage};
+use crate::pipeline::{OnFailure, Pipeline, ReportStage};
 
 /// Name and version of the format.
-pub const SCHEMA: &str = "forensic.run/1";
+pub(super) const SCHEMA: &str = "forensic.run/1";
 
 /// The record of a run. Times are Unix ns, durations ns, sizes bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,12 +138,12 @@ pub struct ReportRecord {
 }
 
 impl ReportRecord {
-    /// `plugin`: as [`ReportRecord::plugin`].
-    pub fn new(stage: &ReportStage, plugin: String, component: &[u8]) -> Self {
+    /// `plugin` and `sha256`: as the fields.
+    pub fn new(stage: &ReportStage, plugin: String, sha256: String) -> Self {
         Self {
             id: stage.id.clone(),
             plugin,
-            sha256: sha256(component),
+            sha256,
             artifacts: stage.artifacts.clone(),
             config: stage.config.clone(),
             limits: TABLE.iter().map(|row| (row.key.to_owned(), stage.limits.get(row.limit))).collect(),
@@ -165,14 +165,6 @@ impl ReportRecord {
             }
         }
         limits
-    }
-}
-
-/// Where a record says that a plugin comes from.
-pub(super) fn plugin_name(source: &PluginSource, kept: impl FnOnce() -> String) -> String {
-    match source {
-        PluginSource::Builtin(name) => format!("builtin:{name}"),
-        PluginSource::Path(_) => kept(),
     }
 }
 
@@ -249,7 +241,12 @@ impl RunRecord {
             pipeline: PipelineRecord {
                 name: pipeline.name.clone(),
                 profile: pipeline.profile.clone(),
-                file: pipeline.source.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                file: pipeline
+                    .source
+                    .path
+                    .file_name()
+                    .map(|name| name.to_string_lossy().into_owned())
+                    .unwrap_or_default(),
                 sha256: sha256(pipeline.source.text.as_bytes()),
             },
             host,
@@ -317,4 +314,4 @@ impl RunRecord {
 }
 
 /// Result of a run that has none yet.
-pub const RUNNING: &str = "running";
+pub(super) const RUNNING: &str = "running";

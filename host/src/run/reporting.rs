@@ -3,6 +3,7 @@
 //! A live run and a later [`rebuild`] take the same way and give the same bytes. Plugins never see the spans of
 //! report plugins, because in a live run those do not exist yet.
 
+use std::borrow::Cow;
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,12 +20,14 @@ use crate::conventions::{attr, error_type, kind};
 use crate::dag::{Observer, RunEvent, Stop};
 use crate::directory::{DirectoryError, REPORTS, RunDirectory, TRACE, is_host_file};
 use crate::files::sha256;
-use crate::plugin::document::PluginError;
+use crate::plugin::document::{Level, PluginError};
 use crate::plugin::{
-    Artifacts, CallFailure, CallReport, Engine, EngineError, EngineSettings, GrantError, Inputs, LoadError,
+    Artifacts, CallFailure, CallReport, Engine, EngineError, EngineSettings, GrantError, Inputs, LoadError, LogLine,
     PastRun as PluginPastRun, Request, TraceInput,
 };
-use crate::report::{self, Baseline, Failure, FindingCounts, LogTail, PluginIdentity, ReportInput, RunFacts, Section, Status};
+use crate::report::{
+    self, Baseline, Failure, FindingCounts, LogTail, PluginIdentity, ReportInput, RunFacts, Section, Status,
+};
 use crate::telemetry::RunTelemetry;
 use crate::trace::{Run, Summary, Trace, summarize};
 
@@ -109,23 +112,30 @@ pub(super) fn call_plugins(
     if record.reports.is_empty() {
         return Ok(Vec::new());
     }
-    let engine =
-        Engine::new(EngineSettings { compiler: plugins.compiler.clone(), cache: plugins.cache.clone() })?;
+    let engine = Engine::new(EngineSettings { compiler: plugins.compiler.clone(), cache: plugins.cache.clone() })?;
     let trace = match read_trace(directory)? {
         TraceState::Read(trace) => {
             let trace = trace.without_reports();
-            TraceInput::Available { summary: Arc::new(summarize(&trace)), history: past_runs(record), trace: Arc::new(trace) }
+            TraceInput::Available {
+                summary: Arc::new(summarize(&trace)),
+                history: past_runs(record),
+                trace: Arc::new(trace),
+            }
         }
         TraceState::Missing => TraceInput::Missing,
         TraceState::Unreadable(why) => TraceInput::Unreadable(why),
     };
+    if let Some(warning) = engine.warning() {
+        observer.on_event(&RunEvent::Warning { text: warning });
+    }
     let mut sections = Vec::with_capacity(record.reports.len());
     for report in &record.reports {
         let clock = spans.map_or_else(Clock::start, |spans| spans.clock);
         let start = clock.now();
         // Asked to stop, a run still writes its report; only a second wish cuts the plugins short.
         let section = if stop.is_some_and(Stop::kill_requested) {
-            let failure = Failure { text: "The plugin was not called: the run was killed.".into(), ..Failure::default() };
+            let failure =
+                Failure { text: "The plugin was not called: the run was killed.".into(), ..Failure::default() };
             failed(report, identity(report), failure)
         } else {
             call(&engine, directory, report, &trace)
@@ -200,11 +210,11 @@ pub(super) fn write(
         baseline: baseline.as_ref(),
         sections: &sections,
     });
-    for (id, markdown) in &rendered.sections {
-        directory.write(&format!("{REPORTS}/{id}.md"), markdown.as_bytes())?;
-    }
-    directory.write(&format!("{REPORTS}/{REPORT}.json"), rendered.json.as_bytes())?;
-    directory.write(&format!("{REPORTS}/{REPORT}.md"), rendered.markdown.as_bytes())?;
+    let mut files: Vec<(String, &str)> =
+        rendered.sections.iter().map(|(id, markdown)| (format!("{id}.md"), markdown.as_str())).collect();
+    files.push((format!("{REPORT}.json"), &rendered.json));
+    files.push((format!("{REPORT}.md"), &rendered.markdown));
+    directory.write_all(REPORTS, &files)?;
     let reports = sections
         .into_iter()
         .map(|section| ReportOutcome {
@@ -279,8 +289,14 @@ fn call(engine: &Engine, directory: &RunDirectory, report: &ReportRecord, trace:
         }
     };
     let request = Request { report_id: report.id.clone(), config: report.config.to_string() };
+    let skipped: Vec<LogLine> = artifacts
+        .skipped()
+        .iter()
+        .map(|skipped| LogLine { level: Level::Warn, text: format!("the host could not grant {skipped}") })
+        .collect();
     let inputs = Inputs { trace: trace.clone(), artifacts };
     let CallReport { info, outcome, fuel, log, log_dropped, .. } = engine.call(&loaded, request, &inputs, &limits);
+    let log = [skipped, log].concat();
     if let Some(info) = info {
         (plugin.name, plugin.version, plugin.title) = (info.name, info.version, info.title);
     }
@@ -333,22 +349,24 @@ fn failed(report: &ReportRecord, plugin: PluginIdentity, failure: Failure) -> Se
 }
 
 /// The component that the record names: the same bytes, or none.
-fn component(directory: &RunDirectory, report: &ReportRecord) -> Result<Vec<u8>, String> {
-    let bytes = match report.plugin.strip_prefix("builtin:") {
-        Some(name) => builtins::component(name)
-            .map(<[u8]>::to_vec)
-            .ok_or_else(|| format!("This host has no plugin `{}`.", report.plugin))?,
-        None => {
-            let unreadable = |why: &dyn std::fmt::Display| format!("The plugin `{}` can't be read: {why}.", report.plugin);
+fn component(directory: &RunDirectory, report: &ReportRecord) -> Result<Cow<'static, [u8]>, String> {
+    let name = report.plugin.strip_prefix("builtin:");
+    let builtin = name.and_then(builtins::find);
+    let bytes = match (name, builtin) {
+        (Some(_), Some(builtin)) => Cow::Borrowed(builtin.component),
+        (Some(_), None) => return Err(format!("This host has no plugin `{}`.", report.plugin)),
+        (None, _) => {
+            let unreadable =
+                |why: &dyn std::fmt::Display| format!("The plugin `{}` can't be read: {why}.", report.plugin);
             let file = directory.file(&report.plugin).map_err(|error| unreadable(&error))?;
             let mut bytes = Vec::new();
             file.ok_or_else(|| unreadable(&"it is not in the run directory"))?
                 .read_to_end(&mut bytes)
                 .map_err(|error| unreadable(&error))?;
-            bytes
+            Cow::Owned(bytes)
         }
     };
-    let digest = sha256(&bytes);
+    let digest = builtin.map_or_else(|| sha256(&bytes), |builtin| builtin.sha256.to_owned());
     if digest == report.sha256 {
         Ok(bytes)
     } else {
@@ -362,7 +380,7 @@ fn component(directory: &RunDirectory, report: &ReportRecord) -> Result<Vec<u8>,
 
 /// The host's own files are never granted: the trace has an interface of its own, and reports don't feed on reports.
 fn grant(directory: &RunDirectory, report: &ReportRecord) -> Result<Artifacts, GrantError> {
-    Artifacts::grant(directory.dir(), &report.artifacts)
+    Artifacts::grant(directory.dir(), &report.artifacts, is_host_file)
 }
 
 fn load_failure(error: &LoadError) -> Failure {

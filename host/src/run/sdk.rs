@@ -7,7 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 
 use super::history;
-use super::record::{HostRecord, ReportRecord, RunRecord, StageCounts, plugin_name};
+use super::record::{HostRecord, ReportRecord, RunRecord, StageCounts};
 use super::reporting::{self, ReportError, Reported};
 use crate::builtins;
 use crate::clock::{Clock, UnixNanos};
@@ -16,6 +16,7 @@ use crate::dag::{
     DagOutcome, DagRunner, Executor as _, LocalExecutor, Observer, RunContext, RunEvent, StageResult, Stop, StopReason,
 };
 use crate::directory::{DATA, DirectoryError, PLUGINS, RunDirectory, RunId, TRACE_NAME};
+use crate::files::sha256;
 use crate::pipeline::{Pipeline, PluginSource};
 use crate::plugin::EngineError;
 use crate::telemetry::{HostSpan, RunTelemetry, SaveError};
@@ -198,8 +199,9 @@ fn keep_plugins(pipeline: &Pipeline, directory: &RunDirectory) -> Result<Vec<Rep
     for report in &pipeline.reports {
         records.push(match &report.plugin {
             PluginSource::Builtin(name) => {
-                let component = builtins::component(name).unwrap_or_default();
-                ReportRecord::new(report, plugin_name(&report.plugin, String::new), component)
+                // Checked with the pipeline; a record without a digest says so when the plugin is called.
+                let sha256 = builtins::find(name).map_or("", |builtin| builtin.sha256);
+                ReportRecord::new(report, format!("builtin:{name}"), sha256.to_owned())
             }
             PluginSource::Path(path) => {
                 let component = std::fs::read(path).map_err(|source| RunError::Plugin {
@@ -207,8 +209,8 @@ fn keep_plugins(pipeline: &Pipeline, directory: &RunDirectory) -> Result<Vec<Rep
                     path: path.clone(),
                     source,
                 })?;
-                let mut record = ReportRecord::new(report, String::new(), &component);
-                record.plugin = format!("{PLUGINS}/{}.wasm", record.sha256);
+                let digest = sha256(&component);
+                let record = ReportRecord::new(report, format!("{PLUGINS}/{digest}.wasm"), digest);
                 if directory.dir().create_dir(PLUGINS).is_ok() || !directory.dir().exists(&record.plugin) {
                     directory.write(&record.plugin, &component)?;
                 }

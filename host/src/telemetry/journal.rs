@@ -28,8 +28,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Creates the file `name` in `folder`; one that exists is an error.
     pub(super) fn create(folder: Dir, name: &str) -> io::Result<Self> {
-        let file =
-            folder.open_with(name, OpenOptions::new().read(true).append(true).create_new(true))?.into_std();
+        let file = folder.open_with(name, OpenOptions::new().read(true).append(true).create_new(true))?.into_std();
         Ok(Self { folder, name: name.to_owned(), file, end: 0, entries: Vec::new() })
     }
 

@@ -5,7 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use cap_std::fs::Dir;
-use opentelemetry::trace::{Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider,
+};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -26,6 +28,7 @@ const LIMITS: SpanLimits = SpanLimits {
 };
 
 /// The telemetry of one run: a provider of its own that writes to the run's exporter only. Dropping it ends it.
+#[derive(Debug)]
 pub struct RunTelemetry {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
@@ -72,7 +75,8 @@ impl RunTelemetry {
         start: UnixNanos,
         attributes: Vec<KeyValue>,
     ) -> HostSpan {
-        let context = parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent.clone()));
+        let context =
+            parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent.clone()));
         let builder = SpanBuilder::from_name(name)
             .with_kind(kind)
             .with_start_time(system_time(start))

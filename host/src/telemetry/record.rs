@@ -57,7 +57,9 @@ impl<'a> Record<'a> {
         // A span may come from a clock that was set back; its length is never negative.
         let end_time = unix_nanos(span.end_time).max(start_time);
         let (status, status_message) = match &span.status {
-            Status::Error { description } => (status::ERROR, Some(description.as_ref()).filter(|text| !text.is_empty())),
+            Status::Error { description } => {
+                (status::ERROR, Some(description.as_ref()).filter(|text| !text.is_empty()))
+            }
             Status::Ok | Status::Unset => (status::SUCCESS, None),
         };
         let mut record = Self {

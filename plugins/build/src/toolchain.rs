@@ -34,7 +34,8 @@ impl Toolchain {
             return Ok(Self::Host { cargo: env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), sysroot });
         }
         let linker = sysroot.join("lib/rustlib").join(host_triple()).join("bin/rust-lld");
-        if choice != "rustup" && [DEBIAN_CARGO, DEBIAN_RUSTC, DEBIAN_SOURCE].iter().all(|path| Path::new(path).exists()) {
+        if choice != "rustup" && [DEBIAN_CARGO, DEBIAN_RUSTC, DEBIAN_SOURCE].iter().all(|path| Path::new(path).exists())
+        {
             if !linker.is_file() {
                 return Err(format!("no linker for guests: {} is missing", linker.display()));
             }

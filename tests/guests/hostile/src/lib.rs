@@ -4,7 +4,8 @@
 use std::hint::black_box;
 
 use forensic_guest_sdk::{
-    Cell, Column, Document, Host, Level, PluginError, PluginInfo, ReportPlugin, Request, Table, export_plugin,
+    Block, Cell, Chart, ChartKind, Column, Document, Host, Level, PluginError, PluginInfo, ReportPlugin, Request,
+    Series, SpanQuery, Table, export_plugin,
 };
 
 /// The plugin.
@@ -31,6 +32,11 @@ impl ReportPlugin for Hostile {
                     kept.push(black_box(vec![1u8; 1 << 20]));
                 }
             }
+            "frugal" => {
+                // Asks for more than there is, is refused, and lives on.
+                let refused = Vec::<u8>::new().try_reserve_exact(1 << 30).is_err();
+                document.paragraph(format!("refused: {refused}"));
+            }
             "recurse" => {
                 document.paragraph(recurse(u64::MAX).to_string());
             }
@@ -39,6 +45,7 @@ impl ReportPlugin for Hostile {
                     host.log(Level::Info, &format!("line {number} {}", "x".repeat(2000)));
                 }
             }
+            "argument" => host.log(Level::Info, &"x".repeat(20 << 20)),
             "flood-calls" => loop {
                 black_box(host.stages(0, 0));
             },
@@ -63,6 +70,21 @@ impl ReportPlugin for Hostile {
                 table.row([Cell::from("only one")]);
                 document.push(table);
             }
+            "level" => {
+                document.heading(9, "Too low");
+            }
+            "chart" => {
+                document.push(Block::Chart(Chart {
+                    title: "Lopsided".into(),
+                    kind: ChartKind::Line,
+                    x_title: String::new(),
+                    y_title: String::new(),
+                    unit: String::new(),
+                    labels: Vec::new(),
+                    series: vec![Series { name: "lopsided".into(), x: vec![0.0], y: Vec::new() }],
+                }));
+            }
+            "look" => look(&mut document, host),
             "escape" => {
                 for id in ["../../../etc/passwd", "/etc/passwd", "run.json", "data/link"] {
                     document.paragraph(format!("{id}: {:?}", host.read(id, 0, 64).is_ok()));
@@ -81,6 +103,30 @@ impl ReportPlugin for Hostile {
             other => return Err(PluginError::InvalidConfig(format!("`do` is {other:?}"))),
         }
         Ok(document)
+    }
+}
+
+/// Says what it can see.
+fn look(document: &mut Document, host: &dyn Host) {
+    document.paragraph(format!("run: {:?}", host.run().map(|run| (run.id, run.outcome, run.stages, run.spans))));
+    document.paragraph(format!("health: {:?}", host.health().map(|health| (health.wall_ns, health.critical_path))));
+    for stage in host.all_stages() {
+        document.paragraph(format!("stage {}: {} {:?}", stage.id, stage.outcome, stage.needs));
+    }
+    let all = SpanQuery { stage: None, kind: None, name: None, failed_only: false };
+    let page = host.spans(&all, 0, 2);
+    for span in page.spans {
+        document.paragraph(format!("span {}: {} {:?}", span.name, span.failed, span.attributes));
+    }
+    document.paragraph(format!("next: {:?}", page.next));
+    let times = host.times(&all, 0, u32::MAX);
+    document.paragraph(format!("times: {:?} {:?}", times.start_times, times.next));
+    let stranger = SpanQuery { kind: Some("stranger".into()), ..all };
+    document.paragraph(format!("stranger: {}", host.spans(&stranger, 0, 9).spans.len()));
+    document.paragraph(format!("history: {}", host.history(9).len()));
+    for artifact in host.artifacts() {
+        let text = host.read_text(&artifact.id);
+        document.paragraph(format!("artifact {}: {} {} {text:?}", artifact.id, artifact.size, artifact.sha256));
     }
 }
 

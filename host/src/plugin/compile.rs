@@ -1,0 +1,153 @@
+//! Compiling, in a process of its own.
+//!
+//! A component of 1.6 kB can make a compiler take gigabytes and abort, and no setting of the compiler stops it. So
+//! our own executable compiles in a child, under limits that the child sets for itself before it reads a byte.
+
+use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, Signal};
+use wasmtime::Engine;
+
+use super::LoadError;
+use super::config::config;
+
+/// The hidden subcommand that ends in [`compile_child`].
+pub const COMPILE_COMMAND: &str = "__compile-plugin";
+
+/// Address space of the child. The largest interpreters that were measured need less than half of it.
+const ADDRESS_SPACE: u64 = 2 << 30;
+/// CPU seconds of the child; it has two threads.
+const CPU_SECONDS: u64 = 120;
+/// Wall time of the child.
+const WALL: Duration = Duration::from_secs(60);
+/// Threads of the compiler.
+const THREADS: &str = "2";
+/// What is read of the child's standard error.
+const STDERR_MAX: u64 = 64 << 10;
+/// Machine code that is taken: many times what the largest component allowed makes.
+const CODE_MAX: u64 = 1 << 30;
+
+/// The compile child's whole life: a component on standard input, machine code on standard output, an error text on
+/// standard error. The executable calls it for [`COMPILE_COMMAND`], before it does anything else.
+pub fn compile_child() -> ExitCode {
+    match confine().map_err(|error| error.to_string()).and_then(|()| compile_stdin()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprint!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Limits that hold for the rest of this process's life, and the wish to end with its parent.
+fn confine() -> io::Result<()> {
+    let limit =
+        |resource, value| rustix::process::setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
+    limit(Resource::As, ADDRESS_SPACE)?;
+    limit(Resource::Cpu, CPU_SECONDS)?;
+    limit(Resource::Core, 0)?;
+    limit(Resource::Fsize, 0)?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    Ok(())
+}
+
+fn compile_stdin() -> Result<(), String> {
+    let mut component = Vec::new();
+    io::stdin().lock().read_to_end(&mut component).map_err(|error| format!("can't read the component: {error}"))?;
+    // The stack is no part of the code.
+    let engine = Engine::new(&config(512 << 10)).map_err(|error| format!("{error:#}"))?;
+    let code = engine.precompile_component(&component).map_err(|error| format!("{error:#}"))?;
+    io::stdout().lock().write_all(&code).map_err(|error| format!("can't write the machine code: {error}"))
+}
+
+/// Has `compiler` compile a component.
+pub(super) fn compile(compiler: &Path, component: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let mut child = Command::new(compiler)
+        .arg(COMPILE_COMMAND)
+        .env_clear()
+        .env("RAYON_NUM_THREADS", THREADS)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| LoadError::Compiler(format!("can't start {}: {error}", compiler.display())))?;
+    let talk = talk(&mut child, component).map_err(|error| LoadError::Compiler(error.to_string()));
+    if talk.is_err() {
+        // It may have ended by itself.
+        child.kill().ok();
+    }
+    let status = child.wait().map_err(|error| LoadError::Compiler(error.to_string()))?;
+    talk?.judge(status)
+}
+
+/// What came out of the child.
+struct Talk {
+    code: Vec<u8>,
+    stderr: Vec<u8>,
+    timed_out: bool,
+}
+
+/// Feeds the child and reads it, for at most [`WALL`]. Where that is over, the child is killed, and the threads end
+/// with its pipes.
+fn talk(child: &mut Child, component: &[u8]) -> io::Result<Talk> {
+    let missing = || io::Error::other("the compile child has no pipes");
+    let mut stdin = child.stdin.take().ok_or_else(missing)?;
+    let stdout = child.stdout.take().ok_or_else(missing)?;
+    let stderr = child.stderr.take().ok_or_else(missing)?;
+    let (done, finished) = mpsc::channel();
+    thread::scope(|scope| {
+        // A child that ends early closes its pipe: its exit status says more than our write error.
+        scope.spawn(move || stdin.write_all(component).ok());
+        let stderr = scope.spawn(move || read(stderr, STDERR_MAX));
+        let stdout = scope.spawn(move || {
+            let code = read(stdout, CODE_MAX);
+            done.send(()).ok();
+            code
+        });
+        let timed_out = finished.recv_timeout(WALL) == Err(RecvTimeoutError::Timeout);
+        if timed_out {
+            child.kill().ok();
+        }
+        let join = |thread: thread::ScopedJoinHandle<'_, io::Result<Vec<u8>>>| {
+            thread.join().unwrap_or_else(|_| Err(io::Error::other("a reader of the compile child panicked")))
+        };
+        Ok(Talk { code: join(stdout)?, stderr: join(stderr)?, timed_out })
+    })
+}
+
+fn read(pipe: impl Read, max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    pipe.take(max).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Talk {
+    fn judge(self, status: ExitStatus) -> Result<Vec<u8>, LoadError> {
+        if self.timed_out {
+            return Err(LoadError::CompileLimit(format!("it took longer than {} seconds", WALL.as_secs())));
+        }
+        if status.success() {
+            return Ok(self.code);
+        }
+        let stderr = String::from_utf8_lossy(&self.stderr);
+        let memory = format!("it needed more than {} GiB of memory", ADDRESS_SPACE >> 30);
+        Err(match status.signal().and_then(Signal::from_named_raw) {
+            Some(Signal::XCPU | Signal::KILL) => {
+                LoadError::CompileLimit(format!("it took more than {CPU_SECONDS} seconds of CPU time"))
+            }
+            Some(Signal::ABORT) if stderr.contains("memory allocation of") => LoadError::CompileLimit(memory),
+            // A compiler that can't get memory may also panic, or be refused a thread.
+            Some(Signal::ABORT | Signal::SEGV | Signal::BUS) => {
+                LoadError::Compiler(format!("it ended with {status}: {stderr}"))
+            }
+            _ if status.code() == Some(1) => LoadError::Uncompilable(stderr.trim().to_owned()),
+            _ => LoadError::Compiler(format!("it ended with {status}: {stderr}")),
+        })
+    }
+}

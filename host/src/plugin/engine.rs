@@ -1,0 +1,204 @@
+//! The engine: from bytes to a plugin that can be called.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{EngineWeak, Result};
+
+use super::bindings::{ReportPlugin, ReportPluginPre};
+use super::cache::Cache;
+use super::config::config;
+use super::inspect::{Inspection, inspect, validate};
+use super::store::State;
+use super::{LoadError, compile};
+use crate::limits::{Limit, Limits};
+
+/// The clock of all calls.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// What an [`Engine`] needs to know.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// An executable that answers to [`COMPILE_COMMAND`](super::COMPILE_COMMAND) with
+    /// [`compile_child`](super::compile_child): our own.
+    pub compiler: PathBuf,
+    /// A private folder for compiled plugins; made where it doesn't exist. Without one, plugins are compiled every
+    /// time.
+    pub cache: Option<PathBuf>,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+#[error("The WebAssembly engine does not start on this machine: {0}.")]
+pub struct EngineError(String);
+
+/// Loads plugins and calls them. Many threads may use one engine at once.
+pub struct Engine {
+    compiler: PathBuf,
+    cache: Option<Cache>,
+    warning: Option<String>,
+    runtimes: Mutex<Vec<Arc<Runtime>>>,
+}
+
+/// A `wasmtime` engine. There is one for each stack size that is asked for, which is one, almost always.
+struct Runtime {
+    stack: usize,
+    engine: wasmtime::Engine,
+    linker: Linker<State>,
+    /// What decides, beside the component, whether compiled code fits.
+    compatibility: u64,
+}
+
+/// A component that is ready to run.
+#[derive(Clone)]
+pub struct Plugin {
+    name: String,
+    inspection: Inspection,
+    compiled: Compiled,
+    pub(super) pre: ReportPluginPre<State>,
+}
+
+/// Where a plugin's machine code came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compiled {
+    /// From the cache.
+    Cached,
+    /// From a compile child, which took so long.
+    Fresh(Duration),
+}
+
+impl Engine {
+    /// Makes an engine. A cache that can't be used is no error: see [`Engine::warning`].
+    ///
+    /// # Errors
+    /// Where this machine can't run WebAssembly.
+    pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
+        let (cache, warning) = match settings.cache.as_deref().map(Cache::open).transpose() {
+            Ok(cache) => (cache, None),
+            Err(warning) => (None, Some(warning)),
+        };
+        let engine = Self { compiler: settings.compiler, cache, warning, runtimes: Mutex::default() };
+        engine.runtime(Limits::default().size(Limit::Stack)).map_err(|error| EngineError(format!("{error:#}")))?;
+        Ok(engine)
+    }
+
+    /// Why the cache isn't used, where it was wanted.
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
+    }
+
+    /// Makes a plugin of a component's bytes. `name` is what it is called in threads and messages. Of `limits`, those
+    /// on the component's size and on the guest's stack count here.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it, in a sentence; the cheapest checks come first.
+    pub fn load(&self, name: &str, bytes: &[u8], limits: &Limits) -> Result<Plugin, LoadError> {
+        let inspection = inspect(bytes, limits)?;
+        inspection.check()?;
+        let broken = |error: wasmtime::Error| LoadError::Compiler(format!("{error:#}"));
+        let runtime = self.runtime(limits.size(Limit::Stack)).map_err(broken)?;
+        let key = format!("{}-{:016x}", inspection.digest, runtime.compatibility);
+        let cached = self.cache.as_ref().and_then(|cache| cache.get(&key));
+        let cached = cached.and_then(|code| runtime.deserialize(&code).ok());
+        let (component, compiled) = match cached {
+            Some(component) => (component, Compiled::Cached),
+            None => {
+                validate(bytes)?;
+                let start = Instant::now();
+                let code = compile::compile(&self.compiler, bytes)?;
+                let component = runtime.deserialize(&code).map_err(broken)?;
+                if let Some(cache) = &self.cache {
+                    // A full disk costs time at the next run, and nothing else.
+                    cache.put(&key, &code).ok();
+                }
+                (component, Compiled::Fresh(start.elapsed()))
+            }
+        };
+        let pre = runtime.linker.instantiate_pre(&component).and_then(ReportPluginPre::new);
+        let pre = pre.map_err(|error| LoadError::OtherTypes(format!("{error:#}")))?;
+        Ok(Plugin { name: name.to_owned(), inspection, compiled, pre })
+    }
+
+    fn runtime(&self, stack: usize) -> Result<Arc<Runtime>> {
+        let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = runtimes.iter().find(|runtime| runtime.stack == stack) {
+            return Ok(runtime.clone());
+        }
+        let runtime = Arc::new(Runtime::new(stack)?);
+        runtimes.push(runtime.clone());
+        Ok(runtime)
+    }
+}
+
+impl Runtime {
+    fn new(stack: usize) -> Result<Self> {
+        let engine = wasmtime::Engine::new(&config(stack))?;
+        let mut linker = Linker::new(&engine);
+        ReportPlugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)?;
+        let mut hasher = DefaultHasher::new();
+        (engine.precompile_compatibility_hash(), env!("CARGO_PKG_VERSION")).hash(&mut hasher);
+        let weak = engine.weak();
+        thread::Builder::new().name("plugin clock".into()).spawn(move || tick(&weak))?;
+        Ok(Self { stack, engine, linker, compatibility: hasher.finish() })
+    }
+
+    #[expect(unsafe_code, reason = "loading machine code can't be checked, only where it came from")]
+    fn deserialize(&self, code: &[u8]) -> Result<Component> {
+        // SAFETY: `code` is what our own executable wrote: either straight from the pipe of the compile child that we
+        // started, or from a file that we wrote into a private folder of ours and whose digest still fits.
+        unsafe { Component::deserialize(&self.engine, code) }
+    }
+}
+
+/// Advances the epoch until the engine is gone. A late thread makes up for what it missed.
+fn tick(engine: &EngineWeak) {
+    let start = Instant::now();
+    let mut ticks = 0;
+    loop {
+        thread::sleep(TICK);
+        let Some(engine) = engine.upgrade() else { return };
+        let due = start.elapsed().as_nanos() / TICK.as_nanos();
+        while ticks < due {
+            engine.increment_epoch();
+            ticks += 1;
+        }
+    }
+}
+
+impl Plugin {
+    /// What it was called when it was loaded.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its digest, API version, imports and exports.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// Where its machine code came from.
+    pub fn compiled(&self) -> Compiled {
+        self.compiled
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("compiler", &self.compiler).field("cache", &self.cache).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, inspection, compiled, .. } = self;
+        f.debug_struct("Plugin")
+            .field("name", name)
+            .field("inspection", inspection)
+            .field("compiled", compiled)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,170 @@
+//! What a component's bytes say before anything is compiled: its digest, its API version, its imports and exports.
+
+use sha2::{Digest, Sha256};
+use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+
+use super::{API_VERSION, LoadError, grants};
+use crate::limits::{Limit, Limits};
+
+/// The custom section with the API version that the SDK writes; other toolchains leave it out.
+const API_SECTION: &str = "forensic:api";
+/// The longest version that is believed.
+const API_SECTION_MAX: usize = 32;
+
+/// What `plugin inspect` shows of a component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// SHA-256 of the bytes, hexadecimal.
+    pub digest: String,
+    /// Size of the component.
+    pub size: u64,
+    /// API version that its SDK stamped into it.
+    pub api: Option<String>,
+    /// Names of its imports, in the order of the file.
+    pub imports: Vec<String>,
+    /// Names of its exports, in the order of the file.
+    pub exports: Vec<String>,
+    /// The imports that this host does not grant.
+    pub refused: Vec<Refusal>,
+}
+
+/// An import that a plugin doesn't get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The import's name.
+    pub import: String,
+    /// Why, in our own words.
+    pub why: String,
+}
+
+/// Reads what a component says of itself, without compiling or validating its code.
+///
+/// # Errors
+/// Where the bytes are too many, or are no component.
+pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection, LoadError> {
+    let size = bytes.len() as u64;
+    if size > limits.get(Limit::Component) {
+        return Err(LoadError::TooLarge(limits.exceeded(Limit::Component, Some(size))));
+    }
+    if wasmtime::Engine::detect_precompiled(bytes).is_some() {
+        return Err(LoadError::Precompiled);
+    }
+    if !bytes.starts_with(b"\0asm") {
+        return Err(LoadError::NotWasm);
+    }
+    let mut seen = Seen::default();
+    seen.walk(bytes)?;
+    let refused = seen
+        .imports
+        .iter()
+        .filter_map(|import| Some(Refusal { import: import.clone(), why: grants::refuse(import)? }))
+        .collect();
+    Ok(Inspection {
+        digest: hex(&Sha256::digest(bytes)),
+        size,
+        api: seen.api,
+        imports: seen.imports,
+        exports: seen.exports,
+        refused,
+    })
+}
+
+impl Inspection {
+    /// Whether this host can run it.
+    ///
+    /// # Errors
+    /// The API that it needs, everything that it wants and doesn't get, or that it isn't a report plugin.
+    pub fn check(&self) -> Result<(), LoadError> {
+        if let Some(needs) = &self.api
+            && needs != API_VERSION
+        {
+            return Err(LoadError::OtherApi { needs: needs.clone() });
+        }
+        if !self.refused.is_empty() {
+            return Err(LoadError::Refused(self.refused.clone()));
+        }
+        if self.exports.iter().any(|export| grants::is_plugin_export(export)) {
+            return Ok(());
+        }
+        match self.exports.iter().find_map(|export| grants::foreign_plugin_export(export)) {
+            Some(needs) => Err(LoadError::OtherApi { needs: needs.to_owned() }),
+            None => Err(LoadError::NotAPlugin { exports: self.exports.clone() }),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    api: Option<String>,
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl Seen {
+    fn walk(&mut self, bytes: &[u8]) -> Result<(), LoadError> {
+        // Depth 1 is the component itself: only its own imports and exports are promises.
+        let mut depth = 0;
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload.map_err(malformed)? {
+                Payload::Version { encoding, .. } => {
+                    if depth == 0 && encoding == Encoding::Module {
+                        return Err(LoadError::CoreModule);
+                    }
+                    depth += 1;
+                }
+                Payload::End(_) => depth -= 1,
+                Payload::ComponentImportSection(section) if depth == 1 => {
+                    for import in section {
+                        self.imports.push(import.map_err(malformed)?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 1 => {
+                    for export in section {
+                        self.exports.push(export.map_err(malformed)?.name.name.to_owned());
+                    }
+                }
+                Payload::CustomSection(section) if section.name() == API_SECTION => {
+                    self.api(section.data())?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn api(&mut self, data: &[u8]) -> Result<(), LoadError> {
+        let version = std::str::from_utf8(data).ok().map(str::trim);
+        let numeric =
+            |text: &str| text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+        match version.filter(|text| text.len() <= API_SECTION_MAX && numeric(text)) {
+            Some(version) => {
+                // A component may hold several modules; the one that this host can't serve counts.
+                if self.api.as_deref().is_none_or(|known| known == API_VERSION) {
+                    self.api = Some(version.to_owned());
+                }
+                Ok(())
+            }
+            None => Err(LoadError::Malformed(format!("its section `{API_SECTION}` holds no version"))),
+        }
+    }
+}
+
+/// Checks all of it, the code of every function too. Once for each digest: what was compiled was valid.
+pub(super) fn validate(bytes: &[u8]) -> Result<(), LoadError> {
+    let refused = WasmFeatures::GC
+        | WasmFeatures::FUNCTION_REFERENCES
+        | WasmFeatures::EXCEPTIONS
+        | WasmFeatures::THREADS
+        | WasmFeatures::MEMORY64;
+    let features = WasmFeatures::default().difference(refused);
+    Validator::new_with_features(features).validate_all(bytes).map_err(malformed)?;
+    Ok(())
+}
+
+fn malformed(error: wasmparser::BinaryReaderError) -> LoadError {
+    LoadError::Malformed(error.to_string())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,53 @@
+//! The sandbox: loads report plugins and calls them.
+//!
+//! A plugin is a WebAssembly component that some stranger may have written. What lives here takes its bytes, a
+//! request and read-only inputs, and gives back a document or a sentence that says why there is none.
+//!
+//! - [`Engine::load`] walks bytes to a [`Plugin`]: `inspect` (size, digest, structure, versions, wishes), `grants`
+//!   (what a plugin may import), `cache` and `compile` (machine code, made in a child process).
+//! - [`Engine::call`] walks a plugin to a [`CallReport`]: `store` (limits and counters of one call), `host` (the
+//!   imports), `logbook`, `checks` (the document), `failure` (what went wrong, in words).
+//! - [`Artifacts`] and [`Inputs`] are all that a plugin can see.
+//!
+//! Nothing here reads `pipeline.toml`, draws a report or knows of the DAG.
+
+mod artifacts;
+mod bindings;
+mod cache;
+mod call;
+mod checks;
+mod compile;
+mod config;
+mod engine;
+mod failure;
+mod grants;
+mod host;
+mod inputs;
+mod inspect;
+mod logbook;
+mod store;
+mod trap;
+mod view;
+
+pub use artifacts::{Artifact, Artifacts, GrantError};
+pub use bindings::trace::RunSummary as PastRun;
+pub use call::{CallReport, Request};
+pub use compile::{COMPILE_COMMAND, compile_child};
+pub use engine::{Compiled, Engine, EngineError, EngineSettings, Plugin};
+pub use failure::{CallFailure, LoadError};
+pub use inputs::{Inputs, TraceInput};
+pub use inspect::{Inspection, Refusal, inspect};
+pub use logbook::LogLine;
+pub use trap::TrapReport;
+
+/// Version of the report API that this host speaks: major and minor of the WIT package.
+pub const API_VERSION: &str = "0.1";
+
+/// What a plugin returns, as plain types.
+pub mod document {
+    pub use super::bindings::forensic::report::log::Level;
+    pub use super::bindings::forensic::report::types::{
+        Block, Callout, Cell, Chart, ChartKind, CodeBlock, Column, ColumnFormat, Document, Finding, Heading,
+        HealthDetail, KeyValue, PluginError, PluginInfo, Series, Severity, StatusCell, Table,
+    };
+}

@@ -1,0 +1,222 @@
+//! What one call owns: its limits, its counters, its log. It is dropped after the call, whatever happened.
+
+use std::fmt;
+
+use wasmtime::ResourceLimiter;
+
+use super::inputs::Inputs;
+use super::logbook::Logbook;
+use crate::limits::{Limit, Limits};
+
+/// The data of a store.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) inputs: Inputs,
+    pub(super) meter: Meter,
+    pub(super) space: Space,
+    pub(super) log: Logbook,
+}
+
+impl State {
+    pub(super) fn new(inputs: Inputs, limits: &Limits) -> Self {
+        Self { inputs, meter: Meter::new(limits), space: Space::new(limits), log: Logbook::new(limits) }
+    }
+}
+
+/// A limit that a plugin hit; a host function returns it to end the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Exceeded {
+    pub(super) limit: Limit,
+    /// What it would have taken, in the base of the limit's unit.
+    pub(super) asked: Option<u64>,
+}
+
+impl fmt::Display for Exceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "limit `{}` exceeded", self.limit)
+    }
+}
+
+impl std::error::Error for Exceeded {}
+
+/// Counts host calls and what they hand out.
+#[derive(Debug)]
+pub(super) struct Meter {
+    pub(super) calls: u64,
+    pub(super) bytes: u64,
+    calls_max: u64,
+    bytes_max: u64,
+}
+
+impl Meter {
+    fn new(limits: &Limits) -> Self {
+        Self { calls: 0, bytes: 0, calls_max: limits.get(Limit::HostCalls), bytes_max: limits.get(Limit::ReadBytes) }
+    }
+
+    /// One more host call. Every import starts with it.
+    pub(super) fn call(&mut self) -> Result<(), Exceeded> {
+        if self.calls >= self.calls_max {
+            return Err(Exceeded { limit: Limit::HostCalls, asked: None });
+        }
+        self.calls += 1;
+        Ok(())
+    }
+
+    /// Bytes that a host call is about to hand out.
+    pub(super) fn hand_out(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        let asked = self.bytes.saturating_add(bytes);
+        if asked > self.bytes_max {
+            return Err(Exceeded { limit: Limit::ReadBytes, asked: Some(asked) });
+        }
+        self.bytes = asked;
+        Ok(())
+    }
+}
+
+/// Counts what the guest's memories and tables take, all together: `wasmtime`'s own limits hold for each alone.
+#[derive(Debug)]
+pub(super) struct Space {
+    memory: Sum,
+    table: Sum,
+    instances: usize,
+    memories: usize,
+    tables: usize,
+    /// The last wish that was refused: the guest sees a failed `memory.grow` and usually gives up soon after.
+    pub(super) refused: Option<Exceeded>,
+}
+
+/// A sum with a limit and a high-water mark.
+#[derive(Debug)]
+struct Sum {
+    limit: Limit,
+    max: u64,
+    now: u64,
+    peak: u64,
+    /// What was granted last, in case that it is not taken.
+    granted: u64,
+}
+
+impl Sum {
+    fn new(limit: Limit, limits: &Limits) -> Self {
+        Self { limit, max: limits.get(limit), now: 0, peak: 0, granted: 0 }
+    }
+
+    fn grow(&mut self, current: usize, desired: usize) -> Result<(), Exceeded> {
+        let more = desired.saturating_sub(current) as u64;
+        let asked = self.now.saturating_add(more);
+        if asked > self.max {
+            self.granted = 0;
+            return Err(Exceeded { limit: self.limit, asked: Some(asked) });
+        }
+        (self.now, self.granted) = (asked, more);
+        self.peak = self.peak.max(asked);
+        Ok(())
+    }
+
+    fn take_back(&mut self) {
+        self.now -= std::mem::take(&mut self.granted);
+    }
+}
+
+impl Space {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            memory: Sum::new(Limit::Memory, limits),
+            table: Sum::new(Limit::TableElements, limits),
+            instances: limits.size(Limit::Instances),
+            memories: limits.size(Limit::Memories),
+            tables: limits.size(Limit::Tables),
+            refused: None,
+        }
+    }
+
+    /// The most that all memories took together.
+    pub(super) fn peak_memory(&self) -> u64 {
+        self.memory.peak
+    }
+
+    fn remember(&mut self, grown: Result<(), Exceeded>) -> bool {
+        if let Err(refused) = grown {
+            self.refused = Some(refused);
+        }
+        grown.is_ok()
+    }
+}
+
+impl ResourceLimiter for Space {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let grown = self.memory.grow(current, desired);
+        Ok(self.remember(grown))
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory.take_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let grown = self.table.grow(current, desired);
+        Ok(self.remember(grown))
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.table.take_back();
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        self.instances
+    }
+
+    fn tables(&self) -> usize {
+        self.tables
+    }
+
+    fn memories(&self) -> usize {
+        self.memories
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_are_limited_together() {
+        let mut space = Space::new(&Limits::default());
+        assert!(space.memory_growing(0, 40 << 20, None).unwrap());
+        assert!(space.memory_growing(0, 20 << 20, None).unwrap());
+        assert!(!space.memory_growing(20 << 20, 30 << 20, None).unwrap());
+        assert_eq!(space.refused, Some(Exceeded { limit: Limit::Memory, asked: Some(70 << 20) }));
+        assert_eq!(space.peak_memory(), 60 << 20);
+    }
+
+    #[test]
+    fn growth_that_fails_is_taken_back_once() {
+        let mut space = Space::new(&Limits::default());
+        let failed = || wasmtime::Error::msg("no memory");
+        assert!(space.memory_growing(0, 40 << 20, None).unwrap());
+        assert!(space.memory_growing(40 << 20, 60 << 20, None).unwrap());
+        space.memory_grow_failed(failed()).unwrap();
+        space.memory_grow_failed(failed()).unwrap();
+        assert!(!space.memory_growing(40 << 20, 65 << 20, None).unwrap());
+        // A refusal is reported as a failure too, and takes nothing back.
+        space.memory_grow_failed(failed()).unwrap();
+        assert!(space.memory_growing(40 << 20, 64 << 20, None).unwrap());
+        assert!(!space.table_growing(0, 20_001, None).unwrap());
+        assert_eq!(space.refused, Some(Exceeded { limit: Limit::TableElements, asked: Some(20_001) }));
+    }
+
+    #[test]
+    fn host_calls_and_bytes_are_counted_up_to_their_limits() {
+        let mut limits = Limits::default();
+        limits.set(Limit::HostCalls, 2).unwrap();
+        limits.set(Limit::ReadBytes, 10).unwrap();
+        let mut meter = Meter::new(&limits);
+        assert_eq!((meter.call(), meter.call()), (Ok(()), Ok(())));
+        assert_eq!(meter.call(), Err(Exceeded { limit: Limit::HostCalls, asked: None }));
+        assert_eq!(meter.hand_out(10), Ok(()));
+        assert_eq!(meter.hand_out(u64::MAX), Err(Exceeded { limit: Limit::ReadBytes, asked: Some(u64::MAX) }));
+        assert_eq!((meter.calls, meter.bytes), (2, 10));
+    }
+}

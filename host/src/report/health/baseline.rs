@@ -1,0 +1,83 @@
+//! Part 6: what changed against the previous successful run of the same pipeline.
+
+use super::super::heading;
+use super::super::table::Table;
+use super::super::units::{change, count, duration, integer, signed_duration};
+use super::{Facts, ID_MAX, id, ids, told};
+use crate::conventions::result;
+use crate::report::escape::cell;
+use std::collections::{HashMap, HashSet};
+
+/// Stages in the table.
+const ROWS_MAX: usize = 10;
+/// Smaller changes are noise.
+const NOISE_NS: u64 = 1_000_000;
+/// Names of new and gone stages.
+const NAMES_MAX: usize = 10;
+
+pub(super) fn draw(facts: &Facts<'_>) -> String {
+    let mut out = heading(facts.level, "Against the baseline");
+    let Some(baseline) = facts.input.baseline else {
+        out.push_str("There is no earlier successful run of this pipeline to compare with.\n\n");
+        return out;
+    };
+    let s = facts.summary;
+    out.push_str(&format!(
+        "Total duration {} ({}): {} now, {} in run {}.",
+        signed_duration(baseline.wall_ns, s.wall_ns),
+        change(baseline.wall_ns, s.wall_ns),
+        duration(s.wall_ns),
+        duration(baseline.wall_ns),
+        id(&baseline.run_id)
+    ));
+    if s.run.result.as_deref() != Some(result::SUCCESS) {
+        out.push_str(" This run did not succeed, so the two did not do the same work.");
+    }
+    out.push_str("\n\n");
+
+    let before: HashMap<&str, u64> = baseline.stages.iter().map(|(id, ns)| (&**id, *ns)).collect();
+    let now: HashSet<&str> = s.stages.iter().map(|stage| &*stage.id).collect();
+    let mut changed: Vec<(&str, u64, u64)> = s
+        .stages
+        .iter()
+        .filter(|stage| stage.attempts > 0)
+        .filter_map(|stage| Some((&*stage.id, *before.get(&*stage.id)?, stage.duration_ns)))
+        .filter(|(_, then, now)| then.abs_diff(*now) >= NOISE_NS)
+        .collect();
+    changed.sort_by_key(|(_, then, now)| std::cmp::Reverse(then.abs_diff(*now)));
+    let mut table = Table::new(&["Stage", "Then>", "Now>", "Change>", "Relative>"]);
+    for (id, then, now) in changed.iter().take(ROWS_MAX) {
+        let name = cell(&told(id, ID_MAX));
+        table.row([name, duration(*then), duration(*now), signed_duration(*then, *now), change(*then, *now)]);
+    }
+    if table.is_empty() {
+        out.push_str("No stage changed by a millisecond or more.\n\n");
+    } else {
+        out.push_str(&format!("{}\n", table.markdown()));
+    }
+    let more = changed.len().saturating_sub(ROWS_MAX);
+    if more > 0 {
+        out.push_str(&format!("*+{} that changed less.*\n\n", count(more, "stage")));
+    }
+    let sides = [
+        (
+            "new",
+            s.stages
+                .iter()
+                .map(|stage| &stage.id)
+                .filter(|id| !before.contains_key(&***id))
+                .cloned()
+                .collect::<Vec<_>>(),
+        ),
+        ("gone", baseline.stages.iter().map(|(id, _)| id).filter(|id| !now.contains(&***id)).cloned().collect()),
+    ];
+    for (word, names) in sides.into_iter().filter(|(_, names)| !names.is_empty()) {
+        let plural = if names.len() == 1 { "stage is" } else { "stages are" };
+        out.push_str(&format!(
+            "{} {plural} {word}: {}.\n\n",
+            integer(names.len() as u64),
+            ids(&names, ", ", NAMES_MAX)
+        ));
+    }
+    out
+}

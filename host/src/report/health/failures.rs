@@ -1,0 +1,339 @@
+//! Part 2: what failed, and what its log said last.
+
+use super::super::escape::{clip, code, fence, inline, paragraphs, visible};
+use super::super::units::{bytes, count, duration};
+use super::super::{LogTail, ReportInput, heading};
+use super::{Facts, ID_MAX, MESSAGE_MAX, StageView, id, ids, result_words, told, views};
+use crate::conventions::{error_type, result};
+use crate::trace::Attempt;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+/// Failures that are told in full; more are listed by name.
+const FULL_MAX: usize = 12;
+/// Bytes after which no further failure is told in full.
+const PART_MAX: usize = 96 << 10;
+/// Names in a list.
+const NAMES_MAX: usize = 40;
+/// Lines of a log's end.
+const LINES_MAX: usize = 40;
+/// Characters of such a line.
+const LINE_MAX: usize = 400;
+/// Retries that are listed.
+const RETRIES_MAX: usize = 12;
+/// Earlier attempts of a failed stage that are listed.
+const EARLIER_MAX: usize = 5;
+
+pub(super) fn draw(facts: &Facts<'_>) -> String {
+    let mut out = heading(facts.level, "What failed");
+    let failed = in_order(&facts.stages);
+    let names =
+        |views: &[&StageView<'_>]| -> Vec<String> { views.iter().map(|view| view.summary.id.clone()).collect() };
+    if failed.is_empty() {
+        out.push_str("No stage failed.\n\n");
+    } else if failed.len() > 1 {
+        let all = ids(&names(&failed), ", ", NAMES_MAX);
+        out.push_str(&format!("{} failed, the earliest first: {all}.\n\n", count(failed.len(), "stage")));
+    }
+    let run = facts.input.run;
+    let stage_failed = run.and_then(|run| run.error_type.as_deref()) == Some(error_type::STAGE_FAILED);
+    if let Some(message) = run.and_then(|run| run.message.as_deref()).filter(|_| failed.is_empty() || !stage_failed) {
+        out.push_str(&format!("> ❌ **run**: {}\n\n", paragraphs(&told(message, MESSAGE_MAX), "> ")));
+    }
+    let skipped = Skipped::of(&facts.stages);
+    let mut more = failed.len();
+    for view in failed.iter().take(FULL_MAX) {
+        if out.len() > PART_MAX {
+            break;
+        }
+        out.push_str(&failure(facts, view, &skipped.after(&view.summary.id)));
+        more -= 1;
+    }
+    if more > 0 {
+        out.push_str(&format!("*{} more in forensic_report.json under `failures`.*\n\n", count(more, "failure")));
+    }
+    let cancelled: Vec<&StageView<'_>> =
+        facts.stages.iter().filter(|view| view.summary.result == result::CANCELLATION).collect();
+    if !cancelled.is_empty() {
+        let all = ids(&names(&cancelled), ", ", NAMES_MAX);
+        out.push_str(&format!(
+            "⛔ {} cancelled because the run was stopped: {all}.\n\n",
+            count(cancelled.len(), "stage")
+        ));
+    }
+    out.push_str(&retries(facts));
+    out
+}
+
+/// Failed stages, the earliest failure first: it is the likeliest cause.
+fn in_order<'a, 'b>(stages: &'b [StageView<'a>]) -> Vec<&'b StageView<'a>> {
+    let mut failed: Vec<&StageView<'_>> = stages.iter().filter(|view| view.failed()).collect();
+    failed.sort_by_key(|view| view.summary.end_time);
+    failed
+}
+
+fn failure(facts: &Facts<'_>, view: &StageView<'_>, kept: &[String]) -> String {
+    let s = view.summary;
+    let last = view.model.and_then(|stage| stage.attempts.last());
+    let (mark, word) = result_words(Some(&s.result));
+    let cause = last.map_or_else(|| s.exit_code.map(|code| format!("exit code {code}")), cause);
+    let cause = cause.map(|cause| format!(", {cause}")).unwrap_or_default();
+    let which = match last.map_or(s.attempts, |last| last.number) {
+        0 => String::new(),
+        number if number >= s.attempts => format!(", attempt {number} of {}", s.attempts.max(number)),
+        number => format!(", attempt {number}"),
+    };
+    let mut out = heading(facts.level + 1, &format!("{mark} {}: {word}{cause}{which}", id(&s.id)));
+    let message = s.error.as_deref().or_else(|| last?.message.as_deref());
+    if let Some(message) = message.filter(|message| !last.is_some_and(|last| is_told(message, last))) {
+        out.push_str(&format!("{}\n\n", paragraphs(&told(message, MESSAGE_MAX), "")));
+    }
+    if let Some(hint) = last.and_then(hint) {
+        out.push_str(&format!("{hint}\n\n"));
+    }
+    let start = facts.summary.run.start_time.unwrap_or(0);
+    if let Some(last) = last {
+        let from = duration(last.start.saturating_sub(start));
+        let cut = if last.inferred { ", its end was not seen" } else { "" };
+        out.push_str(&format!("It started at +{from} and ran for {}{cut}.\n\n", duration(last.duration())));
+    }
+    let earlier = view.model.map_or(&[][..], |stage| &stage.attempts[..stage.attempts.len().saturating_sub(1)]);
+    for attempt in earlier.iter().rev().take(EARLIER_MAX).rev() {
+        out.push_str(&format!("- Attempt {}: {}.\n", attempt.number, ending(attempt)));
+    }
+    if !earlier.is_empty() {
+        out.push('\n');
+    }
+    if !kept.is_empty() {
+        let names = ids(kept, ", ", NAMES_MAX);
+        out.push_str(&format!("It kept {} from running: {names}.\n\n", count(kept.len(), "stage")));
+    }
+    let number = last.map_or(s.attempts, |last| last.number);
+    let mut tail_told = false;
+    for tail in facts.input.tails.iter().filter(|tail| tail.stage == s.id && tail.attempt == number) {
+        tail_told = true;
+        out.push_str(&log_tail(tail));
+    }
+    if !tail_told && let Some(last) = last {
+        let paths: Vec<String> =
+            last.log_stderr.iter().chain(&last.log_stdout).map(|path| code(&told(path, 2 * ID_MAX))).collect();
+        if !paths.is_empty() {
+            out.push_str(&format!("Its log: {}.\n\n", paths.join(", ")));
+        }
+    }
+    out
+}
+
+fn log_tail(tail: &LogTail) -> String {
+    let path = code(&told(&tail.path, 2 * ID_MAX));
+    if tail.lines.is_empty() {
+        return format!("{path} is empty.\n\n");
+    }
+    let skip = tail.lines.len().saturating_sub(LINES_MAX);
+    let lines: Vec<String> = tail.lines[skip..]
+        .iter()
+        .map(|line| clip(&visible(line.trim_end()).replace('\n', " ⏎ "), LINE_MAX).into_owned())
+        .collect();
+    let before = match (tail.omitted_bytes, skip) {
+        (0, 0) => String::new(),
+        (0, skip) => format!(" ({} before them left out)", count(skip, "line")),
+        (omitted, _) => format!(" ({} before them left out)", bytes(omitted)),
+    };
+    format!("Last lines of {path}{before}:\n\n{}\n", fence("text", &lines.join("\n")))
+}
+
+/// Stages that succeeded, but not at once: worth knowing, no failure.
+fn retries(facts: &Facts<'_>) -> String {
+    let retried: Vec<&StageView<'_>> = facts
+        .stages
+        .iter()
+        .filter(|view| view.summary.result == result::SUCCESS && view.summary.attempts > 1)
+        .collect();
+    if retried.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("🔁 {} succeeded only after a retry:\n\n", count(retried.len(), "stage"));
+    for view in retried.iter().take(RETRIES_MAX) {
+        let failed = view.model.and_then(|stage| stage.attempts.iter().rev().find(|attempt| !attempt.succeeded()));
+        let told =
+            failed.map(|attempt| format!(", attempt {}: {}", attempt.number, ending(attempt))).unwrap_or_default();
+        out.push_str(&format!(
+            "- {}: {}{told}.\n",
+            id(&view.summary.id),
+            count(view.summary.attempts as usize, "attempt")
+        ));
+    }
+    let more = retried.len().saturating_sub(RETRIES_MAX);
+    if more > 0 {
+        out.push_str(&format!("- *{more} more*\n"));
+    }
+    out.push('\n');
+    out
+}
+
+/// `failure, exit code 1, after 3.000 s: it said so`
+fn ending(attempt: &Attempt) -> String {
+    let (_, word) = result_words(Some(&attempt.result));
+    let cause = cause(attempt).map(|cause| format!(", {cause},")).unwrap_or_default();
+    let message = attempt.message.as_deref().filter(|message| !is_told(message, attempt));
+    let message = message.map(|text| format!(": {}", inline(&told(text, 200)).trim_end_matches('.')));
+    format!("{word}{cause} after {}{}", duration(attempt.duration()), message.unwrap_or_default())
+}
+
+/// Whether a message says no more than the cause beside it.
+fn is_told(message: &str, attempt: &Attempt) -> bool {
+    let message = message.trim().trim_end_matches('.').to_ascii_lowercase();
+    let message = ["ended by ", "killed by ", "exited with "]
+        .iter()
+        .find_map(|start| message.strip_prefix(start))
+        .unwrap_or(&message);
+    let told = match (attempt.signal, attempt.exit_code) {
+        (Some(signal), _) => {
+            [format!("signal {signal}"), format!("signal {signal} ({})", signal_name(signal).to_ascii_lowercase())]
+        }
+        (None, Some(code)) => [format!("exit code {code}"), format!("code {code}")],
+        (None, None) => return false,
+    };
+    told.iter().any(|told| told == message)
+}
+
+/// `exit code 1`, `signal 9 (SIGKILL)`.
+fn cause(attempt: &Attempt) -> Option<String> {
+    match (attempt.signal, attempt.exit_code) {
+        (Some(signal), _) => Some(format!("signal {signal} ({})", signal_name(signal))),
+        (None, Some(code)) => Some(format!("exit code {code}")),
+        (None, None) => match attempt.error_type.as_deref()? {
+            error_type::SPAWN_FAILED => Some("it could not be started".into()),
+            other => Some(inline(&told(other, 80))),
+        },
+    }
+}
+
+/// What is worth knowing about an ending that looks alike for many causes.
+fn hint(attempt: &Attempt) -> Option<&'static str> {
+    match (attempt.signal, attempt.exit_code, attempt.error_type.as_deref()) {
+        (Some(9), _, Some(error_type::SIGNAL)) => {
+            Some("The host did not send this signal; the usual sender is the kernel, when memory runs out.")
+        }
+        (None, Some(137), _) => {
+            Some("137 stands for SIGKILL of a process inside; the usual sender is the kernel, when memory runs out.")
+        }
+        (None, Some(139), _) => Some("139 stands for SIGSEGV of a process inside: it used memory that is not its own."),
+        (None, Some(126), _) => Some("126 is a shell's word for: this file can't be executed."),
+        (None, Some(127), _) => Some("127 is a shell's word for: command not found."),
+        _ => None,
+    }
+}
+
+/// Linux names.
+pub(super) fn signal_name(signal: i64) -> String {
+    const NAMES: [&str; 31] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+        "WINCH", "IO", "PWR", "SYS",
+    ];
+    let index = usize::try_from(signal).ok().and_then(|signal| signal.checked_sub(1));
+    index.and_then(|index| NAMES.get(index)).map_or_else(|| format!("signal {signal}"), |name| format!("SIG{name}"))
+}
+
+/// Which stages were skipped because of which.
+struct Skipped<'a> {
+    by_need: HashMap<&'a str, Vec<&'a str>>,
+}
+
+impl<'a> Skipped<'a> {
+    fn of(stages: &[StageView<'a>]) -> Self {
+        let mut by_need: HashMap<&str, Vec<&str>> = HashMap::new();
+        for view in stages.iter().filter(|view| view.summary.result == result::SKIP) {
+            let because = view.model.and_then(|stage| stage.skipped_because.as_ref());
+            let needs = view.summary.needs.as_deref().unwrap_or_default();
+            for need in because.map_or(needs, std::slice::from_ref) {
+                by_need.entry(need).or_default().push(&view.summary.id);
+            }
+        }
+        Self { by_need }
+    }
+
+    /// All stages that a failure kept from running, nearest first.
+    fn after(&self, failed: &str) -> Vec<String> {
+        let mut seen: HashSet<&str> = HashSet::new();
+        let mut found: Vec<&str> = Vec::new();
+        let mut next = 0;
+        let mut look = failed;
+        loop {
+            for id in self.by_need.get(look).into_iter().flatten() {
+                if seen.insert(id) {
+                    found.push(id);
+                }
+            }
+            let Some(id) = found.get(next) else { break };
+            (look, next) = (id, next + 1);
+        }
+        found.into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// A failure as data.
+#[derive(Serialize)]
+pub(in super::super) struct FailureJson<'a> {
+    stage: &'a str,
+    result: &'a str,
+    attempts: u64,
+    attempt: Option<u64>,
+    exit_code: Option<i64>,
+    signal: Option<i64>,
+    signal_name: Option<String>,
+    error_type: Option<&'a str>,
+    message: Option<&'a str>,
+    start_time: u64,
+    end_time: u64,
+    log_stdout: Option<&'a str>,
+    log_stderr: Option<&'a str>,
+    log_tails: Vec<TailJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct TailJson<'a> {
+    path: &'a str,
+    lines: &'a [String],
+    omitted_bytes: u64,
+}
+
+/// All failures, the earliest first.
+pub(in super::super) fn failures_json<'a>(input: &ReportInput<'a>) -> Vec<FailureJson<'a>> {
+    let Some(summary) = input.summary else { return Vec::new() };
+    let views = views(input, summary);
+    let mut tails: HashMap<&str, Vec<&LogTail>> = HashMap::new();
+    for tail in input.tails {
+        tails.entry(&tail.stage).or_default().push(tail);
+    }
+    in_order(&views)
+        .into_iter()
+        .map(|view| {
+            let s = view.summary;
+            let last = view.model.and_then(|stage| stage.attempts.last());
+            let attempt = last.map(|last| last.number);
+            let tails = tails.get(&*s.id).into_iter().flatten().filter(|tail| Some(tail.attempt) == attempt);
+            FailureJson {
+                stage: &s.id,
+                result: &s.result,
+                attempts: s.attempts,
+                attempt,
+                exit_code: s.exit_code,
+                signal: last.and_then(|last| last.signal),
+                signal_name: last.and_then(|last| last.signal).map(signal_name),
+                error_type: last
+                    .and_then(|last| last.error_type.as_deref())
+                    .or_else(|| view.model.and_then(|stage| stage.error_type.as_deref())),
+                message: s.error.as_deref(),
+                start_time: last.map_or(s.start_time, |last| last.start),
+                end_time: last.map_or(s.end_time, |last| last.end),
+                log_stdout: last.and_then(|last| last.log_stdout.as_deref()),
+                log_stderr: last.and_then(|last| last.log_stderr.as_deref()),
+                log_tails: tails
+                    .map(|tail| TailJson { path: &tail.path, lines: &tail.lines, omitted_bytes: tail.omitted_bytes })
+                    .collect(),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,321 @@
+//! `forensic_report.json`, `forensic.report/1`: all numbers unrounded, what is not finite as null, the same bytes for the
+//! same input. A table's row stands on one line, so that a person can read the file, too.
+
+use super::frame::level;
+use super::health::{failures_json, notes};
+use super::{FindingCounts, ReportInput, Section, Status};
+use crate::plugin::document::{
+    Block, Cell, ChartKind, Column, ColumnFormat, Document, Finding, HealthDetail, KeyValue, Severity,
+};
+use crate::trace::Summary;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+/// Name and version of the format.
+const SCHEMA: &str = "forensic.report/1";
+
+/// The whole file, with its last line break.
+pub(super) fn report(input: &ReportInput<'_>, findings: FindingCounts) -> String {
+    let record = input.record;
+    let run = input.summary.map(|summary| &summary.run);
+    let report = Report {
+        schema: SCHEMA,
+        run: RunJson {
+            id: run.and_then(|run| run.id.as_deref()).unwrap_or(&record.run_id),
+            pipeline: run.and_then(|run| run.pipeline.as_deref()).unwrap_or(&record.pipeline),
+            profile: run.and_then(|run| run.profile.as_deref()).or(record.profile.as_deref()),
+            result: run.and_then(|run| run.result.as_deref()).or(record.result.as_deref()),
+            dropped_spans: record.dropped_spans,
+            redacted_values: record.redacted_values,
+        },
+        summary: input.summary,
+        trace_problem: input.trace_problem.filter(|_| input.summary.is_none()),
+        baseline: input.baseline.map(|baseline| BaselineJson {
+            run_id: &baseline.run_id,
+            wall_ns: baseline.wall_ns,
+            stages: baseline.stages.iter().map(|(id, ns)| StageDuration { id, duration_ns: *ns }).collect(),
+        }),
+        failures: failures_json(input),
+        findings,
+        reports: input.sections.iter().map(section).collect(),
+        notes: notes(input),
+    };
+    // Keys are texts and nothing in here fails to serialise; should that change, it is a bug that a reader must see.
+    serde_json::to_string_pretty(&report)
+        .unwrap_or_else(|error| format!("{{\"schema\":\"{SCHEMA}\",\"error\":{:?}}}", error.to_string()))
+        + "\n"
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    run: RunJson<'a>,
+    summary: Option<&'a Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_problem: Option<&'a str>,
+    baseline: Option<BaselineJson<'a>>,
+    failures: Vec<super::health::FailureJson<'a>>,
+    findings: FindingCounts,
+    reports: Vec<SectionJson<'a>>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RunJson<'a> {
+    id: &'a str,
+    pipeline: &'a str,
+    profile: Option<&'a str>,
+    result: Option<&'a str>,
+    dropped_spans: u64,
+    redacted_values: u64,
+}
+
+#[derive(Serialize)]
+struct BaselineJson<'a> {
+    run_id: &'a str,
+    wall_ns: u64,
+    stages: Vec<StageDuration<'a>>,
+}
+
+#[derive(Serialize)]
+struct StageDuration<'a> {
+    id: &'a str,
+    duration_ns: u64,
+}
+
+#[derive(Serialize)]
+struct SectionJson<'a> {
+    id: &'a str,
+    plugin: PluginJson<'a>,
+    status: &'static str,
+    error: Option<ErrorJson<'a>>,
+    on_failure: &'static str,
+    fuel: u64,
+    limits_hit: &'a [String],
+    findings: Vec<FindingJson<'a>>,
+    document: Option<DocumentJson<'a>>,
+    log: Vec<LogJson<'a>>,
+    log_dropped: u64,
+}
+
+#[derive(Serialize)]
+struct PluginJson<'a> {
+    source: &'a str,
+    name: &'a str,
+    version: &'a str,
+    title: &'a str,
+    sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct ErrorJson<'a> {
+    text: &'a str,
+    operator: Option<&'a str>,
+    author: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FindingJson<'a> {
+    severity: &'static str,
+    subject: &'a str,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct LogJson<'a> {
+    level: &'static str,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct DocumentJson<'a> {
+    title: &'a str,
+    blocks: Vec<BlockJson<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum BlockJson<'a> {
+    Heading { level: u8, text: &'a str },
+    Paragraph { text: &'a str },
+    Bullets { points: &'a [String] },
+    Table { caption: &'a str, columns: Vec<ColumnJson<'a>>, rows: Vec<Box<RawValue>> },
+    KeyValues { pairs: Vec<PairJson<'a>> },
+    Callout { severity: &'static str, text: &'a str },
+    Code { language: &'a str, text: &'a str },
+    Chart(ChartJson<'a>),
+    PipelineHealth { detail: &'static str },
+}
+
+#[derive(Serialize)]
+struct ColumnJson<'a> {
+    title: &'a str,
+    format: &'static str,
+    decimals: u8,
+    signed: bool,
+    align: &'static str,
+}
+
+#[derive(Serialize)]
+struct PairJson<'a> {
+    key: &'a str,
+    value: CellJson<'a>,
+    format: &'static str,
+    decimals: u8,
+}
+
+#[derive(Serialize)]
+struct ChartJson<'a> {
+    title: &'a str,
+    kind: &'static str,
+    x_title: &'a str,
+    y_title: &'a str,
+    unit: &'a str,
+    labels: &'a [String],
+    series: Vec<SeriesJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct SeriesJson<'a> {
+    name: &'a str,
+    x: Box<RawValue>,
+    y: Box<RawValue>,
+}
+
+/// A cell: null, text, a number, or `{"severity", "text"}`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum CellJson<'a> {
+    None,
+    Text(&'a str),
+    Number(f64),
+    Integer(i64),
+    Status { severity: &'static str, text: &'a str },
+}
+
+fn section(section: &Section) -> SectionJson<'_> {
+    let plugin = &section.plugin;
+    SectionJson {
+        id: &section.report_id,
+        plugin: PluginJson {
+            source: &plugin.source,
+            name: &plugin.name,
+            version: &plugin.version,
+            title: &plugin.title,
+            sha256: &plugin.digest,
+        },
+        status: if section.status == Status::Ok { "ok" } else { "failed" },
+        error: match &section.status {
+            Status::Ok => None,
+            Status::Failed(failure) => Some(ErrorJson {
+                text: &failure.text,
+                operator: failure.operator.as_deref(),
+                author: failure.author.as_deref(),
+            }),
+        },
+        on_failure: if section.fails_run { "fail" } else { "degrade" },
+        fuel: section.fuel,
+        limits_hit: &section.limits_hit,
+        findings: section.document.iter().flat_map(|document| &document.findings).map(finding).collect(),
+        document: section.document.as_ref().map(document),
+        log: section.log.iter().map(|line| LogJson { level: level(line.level), text: &line.text }).collect(),
+        log_dropped: section.log_dropped,
+    }
+}
+
+fn finding(finding: &Finding) -> FindingJson<'_> {
+    FindingJson { severity: severity(finding.severity), subject: &finding.subject, text: &finding.text }
+}
+
+fn document(document: &Document) -> DocumentJson<'_> {
+    DocumentJson { title: &document.title, blocks: document.blocks.iter().map(block).collect() }
+}
+
+fn block(block: &Block) -> BlockJson<'_> {
+    match block {
+        Block::Heading(heading) => BlockJson::Heading { level: heading.level, text: &heading.text },
+        Block::Paragraph(text) => BlockJson::Paragraph { text },
+        Block::Bullets(points) => BlockJson::Bullets { points },
+        Block::Table(table) => BlockJson::Table {
+            caption: &table.caption,
+            columns: table.columns.iter().map(column).collect(),
+            rows: table.rows.iter().map(|row| raw(&row.iter().map(cell).collect::<Vec<_>>())).collect(),
+        },
+        Block::KeyValues(pairs) => BlockJson::KeyValues { pairs: pairs.iter().map(pair).collect() },
+        Block::Callout(callout) => BlockJson::Callout { severity: severity(callout.severity), text: &callout.text },
+        Block::Code(code) => BlockJson::Code { language: &code.language, text: &code.text },
+        Block::Chart(chart) => BlockJson::Chart(ChartJson {
+            title: &chart.title,
+            kind: match chart.kind {
+                ChartKind::Line => "line",
+                ChartKind::Bar => "bar",
+                ChartKind::Scatter => "scatter",
+            },
+            x_title: &chart.x_title,
+            y_title: &chart.y_title,
+            unit: &chart.unit,
+            labels: &chart.labels,
+            series: chart
+                .series
+                .iter()
+                .map(|series| SeriesJson { name: &series.name, x: raw(&series.x), y: raw(&series.y) })
+                .collect(),
+        }),
+        Block::PipelineHealth(detail) => BlockJson::PipelineHealth {
+            detail: match detail {
+                HealthDetail::Headline => "headline",
+                HealthDetail::Stages => "stages",
+                HealthDetail::Full => "full",
+            },
+        },
+    }
+}
+
+/// Compact, so that it stays on one line of the file.
+fn raw<T: Serialize>(value: &T) -> Box<RawValue> {
+    to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+fn column(column: &Column) -> ColumnJson<'_> {
+    ColumnJson {
+        title: &column.title,
+        format: format(column.format),
+        decimals: column.decimals,
+        signed: column.signed,
+        align: if column.align_right { "right" } else { "left" },
+    }
+}
+
+fn pair(pair: &KeyValue) -> PairJson<'_> {
+    PairJson { key: &pair.key, value: cell(&pair.value), format: format(pair.format), decimals: pair.decimals }
+}
+
+fn cell(cell: &Cell) -> CellJson<'_> {
+    match cell {
+        Cell::None => CellJson::None,
+        Cell::Text(text) => CellJson::Text(text),
+        Cell::Number(value) => CellJson::Number(*value),
+        Cell::Integer(value) => CellJson::Integer(*value),
+        Cell::Status(status) => CellJson::Status { severity: severity(status.severity), text: &status.text },
+    }
+}
+
+fn format(format: ColumnFormat) -> &'static str {
+    match format {
+        ColumnFormat::Text => "text",
+        ColumnFormat::Number => "number",
+        ColumnFormat::Percent => "percent",
+        ColumnFormat::Duration => "duration",
+        ColumnFormat::Bytes => "bytes",
+        ColumnFormat::Time => "time",
+        ColumnFormat::Bar => "bar",
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}

@@ -1,0 +1,232 @@
+//! The report: plain data in, Markdown and JSON out. No files are opened here, no clock is read, nothing is guessed: the
+//! same input gives the same bytes.
+//!
+//! | module | job |
+//! |---|---|
+//! | `units` | numbers as people read them |
+//! | `escape` | text from anywhere into Markdown that only shows it |
+//! | `table` | a Markdown table that also reads well unrendered |
+//! | `health` | Pipeline Health, the host's own evidence |
+//! | `document` | a plugin's blocks into Markdown |
+//! | `frame` | the frame around a plugin's document |
+//! | `json` | `forensic_report.json` |
+//!
+//! Two rules keep plugins honest. Their text is only ever text, and emphasis, rules and headings at the frame's own level
+//! are drawn by the host alone, so that nothing in a document can look like the end of its frame or like evidence.
+
+mod document;
+mod escape;
+mod frame;
+mod health;
+mod json;
+mod table;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use crate::plugin::LogLine;
+use crate::plugin::document::{Document, Severity};
+use crate::trace::{Run, Summary};
+
+/// A Markdown file stays below this; what does not fit is left out and counted.
+pub const MARKDOWN_MAX: usize = 900 << 10;
+
+/// All that a report is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportInput<'a> {
+    /// What `run.json` tells.
+    pub record: &'a RunFacts,
+    /// The metrics; `None` where the trace is missing or unreadable.
+    pub summary: Option<&'a Summary>,
+    /// Why there is no summary, in a sentence.
+    pub trace_problem: Option<&'a str>,
+    /// The run as the trace tells it: attempts with their exit codes, signals, messages and log paths.
+    pub run: Option<&'a Run>,
+    /// The last lines of failed attempts' logs.
+    pub tails: &'a [LogTail],
+    /// The previous successful run of the same pipeline.
+    pub baseline: Option<&'a Baseline>,
+    /// The report stages in declared order.
+    pub sections: &'a [Section],
+}
+
+/// What is known of a run without its trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFacts {
+    /// The run id.
+    pub run_id: String,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The profile.
+    pub profile: Option<String>,
+    /// Result word of [`crate::conventions::result`].
+    pub result: Option<String>,
+    /// Spans that were not kept.
+    pub dropped_spans: u64,
+    /// Values that were redacted.
+    pub redacted_values: u64,
+    /// Anything else that a reader should know, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// The end of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogTail {
+    /// Stage id.
+    pub stage: String,
+    /// Number of the attempt, from 1.
+    pub attempt: u64,
+    /// The file, relative to the run directory.
+    pub path: String,
+    /// Its last lines.
+    pub lines: Vec<String>,
+    /// Bytes before them.
+    pub omitted_bytes: u64,
+}
+
+/// The run that this one is compared with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Baseline {
+    /// Its id.
+    pub run_id: String,
+    /// Its total duration.
+    pub wall_ns: u64,
+    /// Duration of each of its stages, by id.
+    pub stages: Vec<(String, u64)>,
+}
+
+/// What a report stage gave.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Id of the report stage; names its file.
+    pub report_id: String,
+    /// Who made the document.
+    pub plugin: PluginIdentity,
+    /// How the call ended.
+    pub status: Status,
+    /// True where the pipeline's owner wants the run to fail with this report (`on_failure = "fail"`).
+    pub fails_run: bool,
+    /// Fuel that the call used.
+    pub fuel: u64,
+    /// The limits that it hit, a sentence each.
+    pub limits_hit: Vec<String>,
+    /// What the plugin logged.
+    pub log: Vec<LogLine>,
+    /// Log lines that did not fit.
+    pub log_dropped: u64,
+    /// What it returned.
+    pub document: Option<Document>,
+}
+
+/// Who made a document. All but the source and the digest are the plugin's own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginIdentity {
+    /// `builtin:NAME`, or the path of the component.
+    pub source: String,
+    /// The name that it gives itself; empty if it did not come so far.
+    pub name: String,
+    /// Its version, likewise.
+    pub version: String,
+    /// What it reports, in its own words.
+    pub title: String,
+    /// SHA-256 of the component, hexadecimal; empty if it could not be read.
+    pub digest: String,
+}
+
+/// How a plugin's call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// There is a document.
+    Ok,
+    /// There is none.
+    Failed(Failure),
+}
+
+/// Why there is no document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// What happened.
+    pub text: String,
+    /// What whoever runs the pipeline can do.
+    pub operator: Option<String>,
+    /// What whoever wrote the plugin can do.
+    pub author: Option<String>,
+}
+
+/// The report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// `forensic_report.md`, less than [`MARKDOWN_MAX`] bytes.
+    pub markdown: String,
+    /// `forensic_report.json`.
+    pub json: String,
+    /// `reports/<report id>.md`, each less than [`MARKDOWN_MAX`] bytes: report id and text, in the order of the
+    /// sections.
+    pub sections: Vec<(String, String)>,
+    /// Findings of all reports.
+    pub findings: FindingCounts,
+}
+
+/// Findings by severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct FindingCounts {
+    /// Severity `error`.
+    pub error: usize,
+    /// Severity `warning`.
+    pub warning: usize,
+    /// Severity `info`.
+    pub info: usize,
+}
+
+impl FindingCounts {
+    fn of(document: Option<&Document>) -> Self {
+        let mut counts = Self::default();
+        for finding in document.iter().flat_map(|document| &document.findings) {
+            match finding.severity {
+                Severity::Error => counts.error += 1,
+                Severity::Warning => counts.warning += 1,
+                Severity::Info => counts.info += 1,
+            }
+        }
+        counts
+    }
+
+    /// `1 error, 2 warnings`, or `none`.
+    fn words(self) -> String {
+        let parts: Vec<String> = [(self.error, "error"), (self.warning, "warning"), (self.info, "note")]
+            .into_iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| units::count(n, word))
+            .collect();
+        if parts.is_empty() { "none".into() } else { parts.join(", ") }
+    }
+}
+
+/// Draws the report. Never fails: what is missing is said in its place.
+pub fn render(input: &ReportInput<'_>) -> Rendered {
+    let mut findings = FindingCounts::default();
+    for section in input.sections {
+        let counts = FindingCounts::of(section.document.as_ref());
+        findings.error += counts.error;
+        findings.warning += counts.warning;
+        findings.info += counts.info;
+    }
+    let sections: Vec<(String, String)> =
+        input.sections.iter().map(|section| (section.report_id.clone(), frame::alone(input, section))).collect();
+    let sizes: Vec<usize> = sections.iter().map(|(_, text)| text.len()).collect();
+    Rendered { markdown: frame::report(input, &sizes), json: json::report(input, findings), sections, findings }
+}
+
+/// A mark and a word for a severity; never a mark alone.
+fn severity(severity: Severity) -> (&'static str, &'static str) {
+    match severity {
+        Severity::Info => ("ℹ", "note"),
+        Severity::Warning => ("⚠", "warning"),
+        Severity::Error => ("❌", "error"),
+    }
+}
+
+/// A heading of the host's.
+fn heading(level: usize, text: &str) -> String {
+    format!("{} {text}\n\n", "#".repeat(level.clamp(1, 6)))
+}

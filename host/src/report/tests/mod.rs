@@ -1,0 +1,6 @@
+//! Whole reports: golden files, hostile documents through a real parser, sizes.
+
+mod golden;
+mod hostile;
+mod sample;
+mod size;

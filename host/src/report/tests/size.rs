@@ -1,0 +1,121 @@
+//! However much there is to tell, a Markdown file stays below its limit and says what it leaves out.
+
+use super::super::{MARKDOWN_MAX, render};
+use super::sample::{Sample, column, document, failed_section, section};
+use crate::plugin::document::*;
+
+const MIB: usize = 1 << 20;
+
+fn twenty_thousand_stages() -> String {
+    let mut spans = vec![
+        r#"{"name":"RUN","start_time":0,"end_time":90000000000000,"status":"Error","attributes":{"forensic.kind":"run","cicd.pipeline.result":"failure","forensic.slots":8},"span_id":"ffffffffffffffff"}"#
+            .to_owned(),
+    ];
+    for i in 0..20_000u64 {
+        let (start, end) = (i * 4_000_000_000, (i + 1) * 4_000_000_000 + i);
+        let (status, result) = if i % 100 == 99 { ("Error", "failure") } else { ("Success", "success") };
+        spans.push(format!(
+            r#"{{"name":"stage.{i}","start_time":{start},"end_time":{end},"status":"{status}","attributes":{{"forensic.kind":"stage","forensic.stage.id":"stage.{i}","forensic.stage.index":{i},"forensic.stage.needs":[],"cicd.pipeline.task.run.result":"{result}"}},"span_id":"{:016x}","parent_span_id":"ffffffffffffffff"}}"#,
+            2 * i + 1
+        ));
+        spans.push(format!(
+            r#"{{"name":"true","start_time":{start},"end_time":{end},"status":"{status}","attributes":{{"forensic.kind":"attempt","forensic.stage.id":"stage.{i}","forensic.attempt":1,"cicd.pipeline.task.run.result":"{result}","process.exit.code":1}},"span_id":"{:016x}","parent_span_id":"{:016x}"}}"#,
+            2 * i + 2,
+            2 * i + 1
+        ));
+    }
+    format!("[\n{}\n]", spans.join(",\n"))
+}
+
+#[test]
+fn twenty_thousand_stages_fit() {
+    let mut sample = Sample::of_trace(&twenty_thousand_stages());
+    sample.sections = vec![section("acme.report", document(vec![Block::PipelineHealth(HealthDetail::Full)]))];
+    let rendered = render(&sample.input());
+    assert!(rendered.markdown.len() < MARKDOWN_MAX / 4, "{}", rendered.markdown.len());
+    assert!(rendered.markdown.contains("*+19,800 more stages in forensic_report.json; "));
+    assert!(rendered.markdown.contains("| stage.99 "), "failures come first");
+    assert!(rendered.markdown.contains("*188 failures more in forensic_report.json"));
+    assert!(rendered.json.contains("\"stage.19999\""));
+}
+
+/// Documents of 4 MiB, each made of one sort of block.
+fn large() -> Vec<Document> {
+    let text = "<b>& *long* `text` ".repeat(4 * MIB / 19);
+    let line = "x\u{1b}<|".repeat(200);
+    let cell = |text: &str| Cell::Text(text.into());
+    let table = |rows: usize, columns: usize, text: &str| {
+        Block::Table(Table {
+            caption: String::new(),
+            columns: vec![column("title", ColumnFormat::Text, 0, false); columns],
+            rows: vec![vec![cell(text); columns]; rows],
+        })
+    };
+    let series = |n: usize| Series { name: "s".into(), x: (0..n).map(|i| i as f64).collect(), y: vec![0.5; n] };
+    let chart = |many: usize, n: usize| {
+        Block::Chart(Chart {
+            title: "t".into(),
+            kind: ChartKind::Line,
+            x_title: "x".into(),
+            y_title: "y".into(),
+            unit: "u".into(),
+            labels: vec![],
+            series: vec![series(n); many],
+        })
+    };
+    let findings =
+        vec![Finding { severity: Severity::Warning, subject: "s".into(), text: line.clone() }; 4 * MIB / line.len()];
+    vec![
+        document(vec![Block::Paragraph(text.clone())]),
+        document(vec![Block::Code(CodeBlock { language: String::new(), text: "\0".repeat(4 * MIB) })]),
+        document(vec![Block::Bullets(vec![line.clone(); 4 * MIB / line.len()])]),
+        document(vec![table(50_000, 4, "a somewhat longer text")]),
+        document(vec![table(3, 40_000, "wide")]),
+        document(vec![table(200, 20, &line)]),
+        document(vec![chart(1, 200_000), chart(20_000, 8)]),
+        document(vec![Block::Heading(Heading { level: 1, text }); 1]),
+        document(vec![Block::Callout(Callout { severity: Severity::Error, text: "`".repeat(4 * MIB) })]),
+        document(vec![Block::Paragraph("x".into()); 130_000]),
+        document(vec![Block::PipelineHealth(HealthDetail::Full); 130_000]),
+        Document { findings, ..document(vec![Block::Paragraph("after the findings".into())]) },
+    ]
+}
+
+#[test]
+fn large_documents_are_cut_and_say_so() {
+    let mut sample = Sample::worked();
+    sample.sections = large().into_iter().enumerate().map(|(i, made)| section(&format!("r{i}"), made)).collect();
+    sample.sections.push(section("small", document(vec![Block::Paragraph("the small one is whole".into())])));
+    let rendered = render(&sample.input());
+    assert!(rendered.markdown.len() < MARKDOWN_MAX, "{}", rendered.markdown.len());
+    assert!(rendered.markdown.len() > MARKDOWN_MAX / 2, "room is used: {}", rendered.markdown.len());
+    assert!(rendered.markdown.contains("the small one is whole"));
+    assert!(rendered.markdown.contains("after the findings"));
+    for (id, text) in &rendered.sections {
+        assert!(text.len() < MARKDOWN_MAX, "{id}: {}", text.len());
+        assert!(text.ends_with(&format!("*End of report {id}.*\n\n")), "{id}");
+        let says_so = ["more row", "more point", "Cut here", "No room for", "more series", "evenly spaced"];
+        let whole = ["r7", "r9", "r10", "small"].contains(&id.as_str());
+        let said = says_so.iter().any(|sentence| text.contains(sentence));
+        assert!(
+            whole || said,
+            "{id} of {} bytes says nothing: {:?}",
+            text.len(),
+            text.chars().take(1500).collect::<String>()
+        );
+        assert!(rendered.markdown.contains(&format!("*End of report {id}.*")), "{id} is missing");
+    }
+}
+
+#[test]
+fn many_reports_fit() {
+    let mut sample = Sample::worked();
+    let mut broken = failed_section("acme.broken");
+    broken.log[0].text = "\u{202e}".repeat(200);
+    broken.log = vec![broken.log[0].clone(); 20];
+    sample.sections = vec![broken; 300];
+    let rendered = render(&sample.input());
+    assert!(rendered.markdown.len() < MARKDOWN_MAX, "{}", rendered.markdown.len());
+    assert!(rendered.markdown.contains("more reports; each has a file of its own"));
+    assert_eq!(rendered.sections.len(), 300);
+}

@@ -1,0 +1,246 @@
+//! The DAG runner through the binary: order, failure, retries, time limits, what stages see.
+
+use crate::support::{Bench, assert_gone};
+
+#[test]
+fn a_diamond_runs_in_order_and_every_stage_sees_where_it_is() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "diamond"
+        profile = "test"
+        max_parallel = 2
+        [stages.a]
+        run = "env | grep -E '^(FORENSIC_|TRACEPARENT)' | sort > $FORENSIC_DATA_DIR/a.env; pwd > $FORENSIC_DATA_DIR/a.cwd"
+        [stages.b]
+        run = "test -f $FORENSIC_DATA_DIR/a.env; sleep 0.2"
+        needs = ["a"]
+        [stages.c]
+        run = "test -f $FORENSIC_DATA_DIR/a.env; sleep 0.2"
+        needs = ["a"]
+        [stages.d]
+        command = ["./say", "two words", "$HOME"]
+        workdir = "tools"
+        needs = ["b", "c"]
+        "#,
+    );
+    bench.write("tools/say", "#!/bin/sh\nfor word; do echo \"[$word]\"; done; echo oops >&2\n");
+    std::fs::set_permissions(bench.path().join("tools/say"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let ran = bench.run();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(bench.read("logs/d/1.out.log"), "[two words]\n[$HOME]\n");
+    assert_eq!(bench.read("logs/d/1.err.log"), "oops\n");
+    assert_eq!(bench.read("data/a.cwd").trim(), bench.path().canonicalize().unwrap().to_str().unwrap());
+
+    let trace = bench.trace();
+    let [attempt] = trace.attempts("a")[..] else { panic!() };
+    let run_dir = bench.run_dir().canonicalize().unwrap();
+    let expected = format!(
+        "FORENSIC_ATTEMPT=1\nFORENSIC_DATA_DIR={dir}/data\nFORENSIC_RUN_DIR={dir}\nFORENSIC_RUN_ID=R\n\
+         FORENSIC_STAGE_ID=a\nTRACEPARENT=00-{}-{}-01\n",
+        attempt["trace_id"].as_str().unwrap(),
+        attempt["span_id"].as_str().unwrap(),
+        dir = run_dir.display(),
+    );
+    assert_eq!(bench.read("data/a.env"), expected);
+
+    let time = |stage: &str, key: &str| trace.stage(stage)[key].as_u64().unwrap();
+    assert!(time("b", "start_time") < time("c", "end_time") && time("c", "start_time") < time("b", "end_time"));
+    assert!(time("d", "start_time") >= time("b", "end_time").max(time("c", "end_time")));
+    let ready = trace.stage("d")["attributes"]["forensic.ready_time"].as_u64().unwrap();
+    assert_eq!(ready, time("b", "end_time").max(time("c", "end_time")));
+}
+
+#[test]
+fn what_needs_a_failed_stage_is_skipped_and_the_rest_is_finished() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "failing"
+        max_parallel = 1
+        [stages.bad]
+        run = "echo working; echo 'Traceback: no' >&2; echo 'ValueError: boom' >&2; exit 3"
+        [stages.after]
+        run = "true"
+        needs = ["bad"]
+        [stages.after-that]
+        run = "true"
+        needs = ["after"]
+        [stages.good]
+        run = "true"
+        [stages.good-too]
+        run = "true"
+        needs = ["good"]
+        [stages.killed]
+        run = "kill -9 $$"
+        [stages.missing]
+        command = ["no-such-program"]
+        "#,
+    );
+    let ran = bench.run();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let trace = bench.trace();
+    let results =
+        ["bad", "after", "after-that", "good", "good-too", "killed", "missing"].map(|stage| trace.result(stage));
+    assert_eq!(results, ["failure", "skip", "skip", "success", "success", "failure", "error"]);
+
+    let bad = trace.stage("bad");
+    assert_eq!(bad["status"], "Error");
+    assert_eq!(bad["status_message"], "exit code 3: ValueError: boom");
+    assert_eq!(bad["attributes"]["error.type"], "exit_code");
+    assert_eq!(trace.attempts("bad")[0]["attributes"]["process.exit.code"], 3);
+    assert_eq!(trace.stage("after-that")["status"], "Success");
+    assert_eq!(trace.stage("after-that")["attributes"]["forensic.skipped_because"], "after");
+    assert_eq!(trace.attempts("killed")[0]["attributes"]["forensic.signal"], 9);
+    assert_eq!(trace.attempts("killed")[0]["attributes"]["error.type"], "signal");
+    assert_eq!(trace.stage("missing")["attributes"]["error.type"], "spawn_failed");
+    assert!(trace.stage("missing")["status_message"].as_str().unwrap().contains("\"no-such-program\""));
+    assert_eq!(trace.run()["attributes"]["cicd.pipeline.result"], "failure");
+    assert_eq!(trace.run()["status_message"], "3 of 7 stages failed");
+
+    let report = bench.markdown();
+    for text in ["ValueError: boom", "SIGKILL", "after-that", "no-such-program"] {
+        assert!(report.contains(text), "{text} is not in\n{report}");
+    }
+}
+
+#[test]
+fn a_stage_is_tried_again_after_a_doubling_pause_and_only_on_the_exit_codes_it_names() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "retries"
+        [stages.third-time]
+        run = '[ "$FORENSIC_ATTEMPT" = 3 ] || exit 75'
+        retries = { max = 5, backoff = "50ms", on_exit = [75] }
+        [stages.other-code]
+        run = "exit 1"
+        retries = { max = 5, backoff = "50ms", on_exit = [75] }
+        [stages.never]
+        run = "exit 1"
+        retries = { max = 1, backoff = "10ms" }
+        "#,
+    );
+    assert_eq!(bench.run().code, Some(1));
+    let trace = bench.trace();
+    assert_eq!(trace.result("third-time"), "success");
+    assert_eq!(trace.stage("third-time")["status"], "Success");
+    assert_eq!(trace.stage("third-time")["attributes"]["forensic.attempts"], 3);
+    let attempts = trace.attempts("third-time");
+    let field = |key: &str| attempts.iter().map(|span| span["attributes"][key].clone()).collect::<Vec<_>>();
+    assert_eq!(field("forensic.backoff_ns"), [0, 50_000_000, 100_000_000]);
+    assert_eq!(field("cicd.pipeline.task.run.result"), ["failure", "failure", "success"]);
+    assert_eq!(attempts[0]["status"], "Error");
+    for pair in attempts.windows(2) {
+        let pause = pair[1]["start_time"].as_u64().unwrap() - pair[0]["end_time"].as_u64().unwrap();
+        assert!(pause >= pair[1]["attributes"]["forensic.backoff_ns"].as_u64().unwrap());
+    }
+    assert_eq!(trace.attempts("other-code").len(), 1);
+    assert_eq!(trace.attempts("never").len(), 2);
+    assert_eq!(trace.result("never"), "failure");
+}
+
+#[test]
+fn a_stage_that_runs_too_long_is_ended_with_its_whole_group_even_if_it_ignores_term() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "timeouts"
+        max_parallel = 2
+        kill_grace = "200ms"
+        [stages.polite]
+        run = "sleep 600 & echo $! > $FORENSIC_DATA_DIR/polite.pid; wait"
+        timeout = "200ms"
+        [stages.stubborn]
+        run = "trap '' TERM; sleep 600 & echo $! > $FORENSIC_DATA_DIR/stubborn.pid; while true; do sleep 600; done"
+        timeout = "200ms"
+        [stages.leaver]
+        run = "sleep 600 & echo $! > $FORENSIC_DATA_DIR/leaver.pid"
+        "#,
+    );
+    let ran = bench.run();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let trace = bench.trace();
+    assert_eq!(["polite", "stubborn", "leaver"].map(|stage| trace.result(stage)), ["timeout", "timeout", "success"]);
+    assert_eq!(trace.stage("polite")["status_message"], "ran longer than its timeout of 200ms");
+    for stage in ["polite", "stubborn", "leaver"] {
+        assert_gone(&bench.read(&format!("data/{stage}.pid")));
+    }
+}
+
+#[test]
+fn the_timeout_of_the_run_stops_it_and_is_told_apart() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "too long"
+        timeout = "300ms"
+        max_parallel = 1
+        [stages.first]
+        run = "sleep 600"
+        [stages.second]
+        run = "true"
+        "#,
+    );
+    assert_eq!(bench.run().code, Some(3));
+    let trace = bench.trace();
+    assert_eq!(trace.run()["attributes"]["cicd.pipeline.result"], "timeout");
+    assert_eq!(["first", "second"].map(|stage| trace.result(stage)), ["cancellation", "cancellation"]);
+    assert!(trace.attempts("second").is_empty());
+}
+
+#[test]
+fn cpu_time_and_memory_of_an_attempt_are_its_own() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "usage"
+        [stages.big]
+        command = ["python3", "-c", "x = bytearray(200_000_000); [i*i for i in range(2_000_000)]"]
+        [stages.small]
+        command = ["/bin/true"]
+        "#,
+    );
+    assert_eq!(bench.run().code, Some(0));
+    let trace = bench.trace();
+    let big = &trace.attempts("big")[0]["attributes"];
+    let peak = big["forensic.peak_memory_bytes"].as_u64().unwrap();
+    assert!((200_000_000..400_000_000).contains(&peak), "{peak}");
+    assert!(big.get("forensic.peak_memory_is_upper_bound").is_none());
+    assert!(big["forensic.cpu_user_ns"].as_u64().unwrap() > 10_000_000);
+    // Smaller than the host itself: only a bound can be known.
+    let small = &trace.attempts("small")[0]["attributes"];
+    assert_eq!(small["forensic.peak_memory_is_upper_bound"], true);
+    assert!(bench.markdown().contains('≤'));
+}
+
+#[test]
+fn a_pipeline_without_stages_is_a_success() {
+    let bench = Bench::new("[pipeline]\nname = \"nothing\"\n");
+    let ran = bench.run();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(bench.trace().0.len(), 1);
+    assert!(bench.markdown().contains("Total duration"));
+}
+
+#[test]
+fn an_existing_run_is_never_overwritten_and_latest_points_to_the_newest() {
+    let bench = Bench::new("[pipeline]\nname = \"twice\"\n[stages.a]\nrun = \"true\"\n");
+    assert_eq!(bench.run().code, Some(0));
+    let first = bench.read("data/forensic_trace.json");
+    let again = bench.run();
+    assert_eq!(again.code, Some(2));
+    assert!(again.stderr.contains("run R exists already"), "{}", again.stderr);
+    assert_eq!(bench.read("data/forensic_trace.json"), first);
+
+    let other = bench.call(&["run", "--run-id", "S"]);
+    assert_eq!(other.code, Some(0), "{}", other.stderr);
+    let latest = bench.path().join("data/artifacts/summaries/latest");
+    assert_eq!(std::fs::read_link(latest).unwrap().to_str(), Some("runs/S"));
+    for bad in ["../escaped", ".hidden", "a/b", "", "x y", &"x".repeat(129)] {
+        let ran = bench.call(&["run", "--run-id", bad]);
+        assert_eq!(ran.code, Some(2), "{bad:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("is no run id"), "{bad:?}: {}", ran.stderr);
+    }
+}
