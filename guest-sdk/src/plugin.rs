@@ -37,9 +37,9 @@ macro_rules! export_plugin {
                 }
             }
 
-            $crate::bindings::export_bindings!(Exported with_types_in $crate::bindings);
+    $crate::bindings::export_bindings!(Exported with_types_in $crate::bindings);
 
-    /// Read by the host before anything is compiled, so that a mismatch is explained in words.
+            /// Read by the host before anything is compiled, so that a mismatch is explained in words.
             #[used]
             #[unsafe(link_section = "forensic:api")]
             static API: [u8; $crate::API_VERSION.len()] = {

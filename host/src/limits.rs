@@ -307,6 +307,16 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_every_limit_as_it_is() {
+        let documentation = include_str!("../../docs/plugins.md");
+        for spec in &TABLE {
+            let show = |value| spec.unit.show(value);
+            let row = format!("| `{}` | {} | {} | {} |\n", spec.key, show(spec.default), show(spec.max), spec.what);
+            assert!(documentation.contains(&row), "docs/plugins.md lacks: {row}");
+        }
+    }
+
+    #[test]
     fn values_show_as_they_are_written() {
         assert_eq!(show_duration(Duration::from_millis(5_400_250)), "1h 30m 250ms");
         assert_eq!(show_duration(Duration::ZERO), "0s");

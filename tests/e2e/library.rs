@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use forensic_host::dag::{Silent, Stop, StopReason};
+use forensic_host::dag::{Stop, StopReason};
 use forensic_host::directory::RunId;
+use forensic_host::events::Silent;
 use forensic_host::run::{PluginSettings, QuantSdk, RunOptions, RunOutcome};
 
 use crate::support::{BINARY, Bench, shared_cache};

@@ -1,5 +1,7 @@
 //! End-to-end tests: the real binary, real processes, real components, files as a user finds them.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 mod cancel;
 mod dag;
 mod example;

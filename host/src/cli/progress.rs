@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::dag::{Observer, RunEvent, StageResult, StopReason, signal_name};
+use crate::clock::nanos;
+use crate::dag::{StageResult, StopReason, signal_name};
+use crate::events::{Observer, RunEvent};
+use crate::units::duration;
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +35,8 @@ pub(super) fn say(text: std::fmt::Arguments<'_>) {
     drop(writeln!(anstream::stderr().lock(), "{text}"));
 }
 
-/// `1234.6 s` and longer with one digit, below 10 s in ms.
-pub(super) fn show(duration: Duration) -> String {
-    if duration < Duration::from_secs(10) {
-        format!("{} ms", duration.as_millis())
-    } else {
-        format!("{:.1} s", duration.as_secs_f64())
-    }
+fn show(time: Duration) -> String {
+    duration(nanos(time))
 }
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();

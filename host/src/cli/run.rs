@@ -12,7 +12,7 @@ use crate::conventions::result;
 use crate::dag::{Stop, StopReason};
 use crate::directory::{DEFAULT_ROOT, DirectoryError, RunId, TRACE};
 use crate::run::{QuantSdk, RunError, RunOptions, RunOutcome};
-use crate::trace::human_duration;
+use crate::units::{duration, maybe_duration, percent, ratio};
 
 pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     let run_id = command.run_id.as_deref().map(RunId::parse).transpose().map_err(Failure::usage)?;
@@ -104,14 +104,10 @@ fn conclude(outcome: &RunOutcome) {
     }
     say(format_args!("\n{style}{}{style:#}  {}  run {}: {stages}", record.result, record.pipeline.name, record.run_id));
     if let Some(summary) = &outcome.reported.summary {
-        let ratio = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}x"));
-        let percent =
-            |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{:.1} %", 100.0 * value));
-        let path =
-            summary.critical_path.as_ref().map_or_else(|| "–".to_owned(), |path| human_duration(path.duration_ns));
+        let path = maybe_duration(summary.critical_path.as_ref().map(|path| path.duration_ns));
         say(format_args!(
             "  total duration  {}   critical path {path}   observed speedup {} of at most {}   efficiency {}",
-            human_duration(summary.wall_ns),
+            duration(summary.wall_ns),
             ratio(summary.speedup),
             ratio(summary.max_speedup),
             percent(summary.efficiency),

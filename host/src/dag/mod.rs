@@ -3,11 +3,11 @@
 //! [`DagRunner`] is a dispatcher: one thread holds all state and takes one event after the other (an attempt
 //! ended, a timer rang, somebody wants to stop), so there is one story of what happened. An [`Executor`] runs
 //! attempts and reports to the dispatcher only. What happened is told twice: as spans to `telemetry`, and as
-//! [`RunEvent`]s to an [`Observer`] (the terminal).
+//! [`RunEvent`](crate::events::RunEvent)s to an
+//! [`Observer`](crate::events::Observer) (the terminal).
 //!
 //! May live here: scheduling, executors, process handling. Knows nothing of reports.
 
-mod event;
 mod executor;
 mod local;
 mod process;
@@ -16,7 +16,6 @@ mod schedule;
 mod spans;
 mod stop;
 
-pub use event::{Observer, RunEvent, Silent};
 pub use executor::{AttemptEnd, AttemptSpec, Executor, Exit, LaunchError, RunningAttempt};
 pub use local::LocalExecutor;
 pub use process::signal_name;

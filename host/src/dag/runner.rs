@@ -4,13 +4,12 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::ffi::OsString;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind};
 
-use super::event::{Observer, RunEvent};
 use super::executor::{AttemptEnd, AttemptSpec, Executor, Exit, RunningAttempt};
 use super::process::signal_name;
 use super::schedule::{Schedule, StageResult};
@@ -19,6 +18,7 @@ use super::stop::{Stop, StopReason};
 use crate::clock::{Clock, UnixNanos, nanos};
 use crate::conventions::{attr, env};
 use crate::directory::{DATA, RunDirectory, RunId, log_path};
+use crate::events::{Observer, RunEvent};
 use crate::limits::show_duration;
 use crate::pipeline::Pipeline;
 use crate::telemetry::{HostSpan, RunTelemetry};
@@ -196,10 +196,8 @@ impl<'a> DagRunner<'a> {
             // `self.sender` keeps the channel open.
             return self.events.recv().ok();
         };
-        match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(event) => Some(event),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        // `self.sender` keeps the channel open: an error is the timer.
+        self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
     }
 
     fn handle(&mut self, event: Event) {

@@ -3,11 +3,11 @@
 
 use super::escape::{cell, clip, fence, inline, paragraphs};
 use super::table::{Align, Table};
-use super::units::{bar, bytes, count, duration, integer, number};
 use super::{ReportInput, heading, health, severity};
 use crate::plugin::document::{
     Block, Cell, Chart, ChartKind, Column, ColumnFormat, Document, Finding, HealthDetail, KeyValue, Severity,
 };
+use crate::units::{bar, bytes, count, duration, integer, number};
 
 /// What stands for a value that is unknown or no number.
 const NOT_AVAILABLE: &str = "N/A";

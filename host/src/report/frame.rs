@@ -3,9 +3,9 @@
 use super::document;
 use super::escape::{clip, code, fence, inline, paragraphs, visible};
 use super::table::Table;
-use super::units::{NONE, count, integer};
 use super::{FindingCounts, MARKDOWN_MAX, ReportInput, Section, Status, heading, health};
 use crate::plugin::document::{HealthDetail, Level};
+use crate::units::{NONE, count, integer};
 
 /// Characters of a name, a version, a title.
 const NAME_MAX: usize = 120;

@@ -3,7 +3,6 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | `units` | numbers as people read them |
 //! | `escape` | text from anywhere into Markdown that only shows it |
 //! | `table` | a Markdown table that also reads well unrendered |
 //! | `health` | Pipeline Health, the host's own evidence |
@@ -22,11 +21,11 @@ mod json;
 mod table;
 #[cfg(test)]
 mod tests;
-mod units;
 
 use crate::plugin::LogLine;
 use crate::plugin::document::{Document, Severity};
 use crate::trace::{Run, Summary};
+use crate::units;
 
 /// A Markdown file stays below this; what does not fit is left out and counted.
 pub const MARKDOWN_MAX: usize = 900 << 10;

@@ -17,8 +17,9 @@ use super::sdk::PluginSettings;
 use crate::builtins;
 use crate::clock::Clock;
 use crate::conventions::{attr, error_type, kind};
-use crate::dag::{Observer, RunEvent, Stop};
+use crate::dag::Stop;
 use crate::directory::{DirectoryError, REPORTS, RunDirectory, TRACE, is_host_file};
+use crate::events::{Observer, RunEvent};
 use crate::files::sha256;
 use crate::plugin::document::{Level, PluginError};
 use crate::plugin::{
@@ -186,8 +187,8 @@ pub(super) fn write(
         TraceState::Missing => (None, Some(format!("{TRACE} is missing"))),
         TraceState::Unreadable(why) => (None, Some(format!("{TRACE} can't be read: {why}"))),
     };
-    let summary = trace.as_ref().map(|trace| Arc::new(summarize(trace)));
-    let run = trace.as_ref().map(Run::of);
+    let summary = trace.as_deref().map(|trace| Arc::new(summarize(trace)));
+    let run = trace.as_deref().map(Run::of);
     let tails = run.as_ref().map(|run| log_tails(directory, run)).unwrap_or_default();
     let baseline = record.baseline.as_ref().map(|baseline| Baseline {
         run_id: baseline.run_id.clone(),
@@ -235,7 +236,7 @@ pub(super) fn write(
 }
 
 enum TraceState {
-    Read(Trace),
+    Read(Box<Trace>),
     Missing,
     Unreadable(String),
 }
@@ -244,7 +245,7 @@ fn read_trace(directory: &RunDirectory) -> Result<TraceState, DirectoryError> {
     Ok(match directory.file(TRACE)? {
         None => TraceState::Missing,
         Some(file) => match Trace::read(BufReader::with_capacity(1 << 18, file)) {
-            Ok(trace) => TraceState::Read(trace),
+            Ok(trace) => TraceState::Read(Box::new(trace)),
             Err(error) => TraceState::Unreadable(error.to_string()),
         },
     })

@@ -12,10 +12,9 @@ use super::reporting::{self, ReportError, Reported};
 use crate::builtins;
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::{attr, error_type, kind, result};
-use crate::dag::{
-    DagOutcome, DagRunner, Executor as _, LocalExecutor, Observer, RunContext, RunEvent, StageResult, Stop, StopReason,
-};
+use crate::dag::{DagOutcome, DagRunner, Executor as _, LocalExecutor, RunContext, StageResult, Stop, StopReason};
 use crate::directory::{DATA, DirectoryError, PLUGINS, RunDirectory, RunId, TRACE_NAME};
+use crate::events::{Observer, RunEvent};
 use crate::files::sha256;
 use crate::pipeline::{Pipeline, PluginSource};
 use crate::plugin::EngineError;

@@ -27,4 +27,4 @@ pub use load::{Trace, TraceError};
 pub use model::{Attempt, Run, Stage};
 pub use query::{Page, Query};
 pub use span::{Kind, Part, Span, Status, Value};
-pub use summary::{Summary, human_duration, render_text, summarize, summarize_run};
+pub use summary::{Summary, render_text, summarize, summarize_run};

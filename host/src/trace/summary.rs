@@ -9,6 +9,7 @@ use super::metrics::{Timeline, dag, ratio};
 use super::model::Run;
 use super::span::Status;
 use super::warnings::{Sort, Warnings};
+use crate::units::{bytes, duration};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -329,33 +330,6 @@ fn count(trace: &Trace) -> SpanCounts {
     counts
 }
 
-/// A duration for people: to the millisecond below 10 s, else to 0.1 s.
-pub fn human_duration(ns: u64) -> String {
-    match ns {
-        0 => "0 ms".to_owned(),
-        1..500_000 => "<1 ms".to_owned(),
-        500_000..999_500_000 => format!("{} ms", (ns + 500_000) / 1_000_000),
-        999_500_000..9_999_500_000 => {
-            let ms = (ns + 500_000) / 1_000_000;
-            format!("{}.{:03} s", ms / 1000, ms % 1000)
-        }
-        _ => {
-            let tenths = ns / 100_000_000 + u64::from(ns % 100_000_000 >= 50_000_000);
-            format!("{}.{} s", tenths / 10, tenths % 10)
-        }
-    }
-}
-
-/// Bytes for people, binary units.
-fn human_bytes(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
-        _ => format!("{:.2} GiB", bytes as f64 / 1_073_741_824.0),
-    }
-}
-
 fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| "–".to_owned(), show)
 }
@@ -386,7 +360,7 @@ fn write_text(out: &mut String, s: &Summary) -> std::fmt::Result {
     writeln!(
         out,
         "{name}{id}: {result} in {}, {} stages, {} spans",
-        human_duration(s.wall_ns),
+        duration(s.wall_ns),
         s.stages.len(),
         s.spans.count
     )?;
@@ -398,41 +372,37 @@ fn write_text(out: &mut String, s: &Summary) -> std::fmt::Result {
         Some(slots) => format!("of {slots} slots"),
     };
     let mut lines = vec![
-        ("total duration", human_duration(s.wall_ns), String::new()),
+        ("total duration", duration(s.wall_ns), String::new()),
         (
             "busy",
-            human_duration(s.busy_ns),
+            duration(s.busy_ns),
             format!(
                 "idle {}: lead-in {}, gaps {}, tail {}",
-                human_duration(s.idle.total_ns),
-                human_duration(s.idle.lead_in_ns),
-                human_duration(s.idle.gaps_ns),
-                human_duration(s.idle.tail_ns)
+                duration(s.idle.total_ns),
+                duration(s.idle.lead_in_ns),
+                duration(s.idle.gaps_ns),
+                duration(s.idle.tail_ns)
             ),
         ),
-        (
-            "work",
-            human_duration(s.work_ns),
-            format!("useful {}, wasted {}", human_duration(s.useful_ns), human_duration(s.wasted_ns)),
-        ),
+        ("work", duration(s.work_ns), format!("useful {}, wasted {}", duration(s.useful_ns), duration(s.wasted_ns))),
         ("observed speedup", two(s.speedup), format!("work ÷ wall; at most {}", two(s.max_speedup))),
         ("efficiency", percent(s.efficiency), slots),
         ("CPU use", percent(s.cpu_use), "of all cores".to_owned()),
     ];
     if let Some(path) = &s.critical_path {
         let names: Vec<String> = path.stages.iter().map(|id| plain(id)).collect();
-        lines.push(("critical path", human_duration(path.duration_ns), shortened(&names)));
+        lines.push(("critical path", duration(path.duration_ns), shortened(&names)));
     } else {
         lines.push(("critical path", "–".to_owned(), String::new()));
     }
     lines.push((
         "schedule quality",
         percent(s.schedule_quality),
-        or_dash(s.lower_bound_ns, |ns| format!("lower bound {}", human_duration(ns))),
+        or_dash(s.lower_bound_ns, |ns| format!("lower bound {}", duration(ns))),
     ));
     if let Some(queue) = &s.queue {
-        let split = [queue.slot_ns, queue.dispatch_ns].map(|ns| or_dash(ns, human_duration));
-        lines.push(("queue", human_duration(queue.total_ns), format!("slot {}, dispatch {}", split[0], split[1])));
+        let split = [queue.slot_ns, queue.dispatch_ns].map(|ns| or_dash(ns, duration));
+        lines.push(("queue", duration(queue.total_ns), format!("slot {}, dispatch {}", split[0], split[1])));
     }
     if let Some(t) = &s.chain_totals {
         lines.push((
@@ -440,11 +410,11 @@ fn write_text(out: &mut String, s: &Summary) -> std::fmt::Result {
             String::new(),
             format!(
                 "execution {} ({}), queue {}, back-off {}, overhead {}",
-                human_duration(t.execution_ns),
+                duration(t.execution_ns),
                 share(t.execution_ns),
-                human_duration(t.queue_ns),
-                human_duration(t.backoff_ns),
-                human_duration(t.overhead_ns)
+                duration(t.queue_ns),
+                duration(t.backoff_ns),
+                duration(t.overhead_ns)
             ),
         ));
     }
@@ -469,14 +439,14 @@ fn write_text(out: &mut String, s: &Summary) -> std::fmt::Result {
             rows.push([
                 plain(&stage.id) + mark,
                 result,
-                format!("+{}", human_duration(stage.start_time.saturating_sub(start))),
-                human_duration(stage.duration_ns),
-                or_dash(stage.queue_ns, human_duration),
+                format!("+{}", duration(stage.start_time.saturating_sub(start))),
+                duration(stage.duration_ns),
+                or_dash(stage.queue_ns, duration),
                 stage.attempts.to_string(),
-                or_dash(stage.cpu_ns, human_duration),
-                or_dash(stage.peak_memory_bytes, human_bytes),
-                or_dash(stage.slack_ns, human_duration),
-                or_dash(stage.drag_ns, human_duration),
+                or_dash(stage.cpu_ns, duration),
+                or_dash(stage.peak_memory_bytes, bytes),
+                or_dash(stage.slack_ns, duration),
+                or_dash(stage.drag_ns, duration),
             ]);
         }
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

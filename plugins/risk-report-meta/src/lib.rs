@@ -54,7 +54,10 @@ impl ReportPlugin for ReportMeta {
         ));
         sections::title_block(&mut document, host, title);
         title_troubles(&mut document, &settings, &profiles, factor.as_ref().map_or(&[][..], |(_, others)| others));
-        document.heading(2, "Pipeline Health");
+        // The host draws a heading of its own.
+        if host.run().is_err() {
+            document.heading(2, "Pipeline Health");
+        }
         sections::pipeline_health(&mut document, host, HealthDetail::Full);
         tournament::section(&mut document, &settings, &inputs);
         sign_test::section(&mut document, &settings, &inputs);

@@ -2,10 +2,10 @@
 
 use super::super::heading;
 use super::super::table::Table;
-use super::super::units::{change, count, duration, integer, signed_duration};
 use super::{Facts, ID_MAX, id, ids, told};
 use crate::conventions::result;
 use crate::report::escape::cell;
+use crate::units::{change, count, duration, integer, signed_duration};
 use std::collections::{HashMap, HashSet};
 
 /// Stages in the table.

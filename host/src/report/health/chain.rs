@@ -2,10 +2,10 @@
 
 use super::super::heading;
 use super::super::table::Table;
-use super::super::units::{NONE, count, duration, share};
 use super::{Facts, ID_MAX, told};
 use crate::report::escape::cell;
 use crate::trace::metrics::chain::Class;
+use crate::units::{NONE, count, duration, share};
 
 /// Segments in the table.
 const SEGMENTS_MAX: usize = 40;

@@ -1,11 +1,11 @@
 //! Part 2: what failed, and what its log said last.
 
 use super::super::escape::{clip, code, fence, inline, paragraphs, visible};
-use super::super::units::{bytes, count, duration};
 use super::super::{LogTail, ReportInput, heading};
 use super::{Facts, ID_MAX, MESSAGE_MAX, StageView, id, ids, result_words, told, views};
 use crate::conventions::{error_type, result};
 use crate::trace::Attempt;
+use crate::units::{bytes, count, duration};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 

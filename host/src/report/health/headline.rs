@@ -1,11 +1,9 @@
 //! Part 1: how it went, in one line and one small table.
 
 use super::super::table::Table;
-use super::super::units::{
-    NONE, change, count, duration, maybe_duration, percent, ratio, share, signed_duration, time,
-};
 use super::{Facts, id, ids, result_words};
 use crate::conventions::result;
+use crate::units::{NONE, change, count, duration, maybe_duration, percent, ratio, share, signed_duration, time};
 
 /// Stages of the critical path that the table names.
 const PATH_MAX: usize = 12;

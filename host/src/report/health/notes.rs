@@ -1,9 +1,9 @@
 //! Part 7: how sure all this is.
 
 use super::super::escape::inline;
-use super::super::units::{count, integer};
 use super::super::{ReportInput, heading};
 use super::{Facts, told};
+use crate::units::{count, integer};
 
 /// Notes in the Markdown.
 const NOTES_MAX: usize = 40;

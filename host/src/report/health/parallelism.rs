@@ -2,8 +2,8 @@
 
 use super::super::heading;
 use super::super::table::Table;
-use super::super::units::{bar, count, duration, maybe_duration, percent, ratio, share};
 use super::{Facts, StageView, id};
+use crate::units::{bar, count, duration, maybe_duration, percent, ratio, share};
 
 /// Levels of the profile; the rest becomes one row.
 const LEVELS_MAX: usize = 12;

@@ -3,9 +3,9 @@
 use super::super::escape::cell;
 use super::super::heading;
 use super::super::table::Table;
-use super::super::units::{NONE, bytes, count, duration, integer, maybe_duration};
 use super::{Facts, ID_MAX, StageView, result_words, told};
 use crate::conventions::result;
+use crate::units::{NONE, bytes, count, duration, integer, maybe_duration};
 
 /// Rows of the table.
 const ROWS_MAX: usize = 200;

@@ -259,25 +259,6 @@ where it went                 execution 26.0 s (85.95 %), queue 2.500 s, back-of
     assert!(killed.contains("H: the run was stopped before this stage could start"), "{killed}");
 }
 
-#[test]
-fn human_durations() {
-    use crate::trace::human_duration;
-    let cases = [
-        (0, "0 ms"),
-        (1, "<1 ms"),
-        (500_000, "1 ms"),
-        (999_499_999, "999 ms"),
-        (999_500_000, "1.000 s"),
-        (9_999_499_999, "9.999 s"),
-        (9_999_500_000, "10.0 s"),
-        (30_250_000_000, "30.3 s"),
-        (u64::MAX, "18446744073.7 s"),
-    ];
-    for (ns, want) in cases {
-        assert_eq!(human_duration(ns), want, "{ns}");
-    }
-}
-
 /// `facts` 3.5: nested in D (4.5–12.5) are d1 5–8, d2 7–10, d3 11–13; D itself keeps 1.5.
 #[test]
 fn self_time_of_nested_spans() {

@@ -1,8 +1,8 @@
-//! What a run tells while it goes on: the interface between running and showing.
+//! What a run tells while it goes on: the interface between running (`dag`, `run`) and showing (`cli`).
 
 use std::time::Duration;
 
-use super::{StageResult, StopReason};
+use crate::dag::{StageResult, StopReason};
 
 /// Something happened. Ids and texts are borrowed for the call.
 #[derive(Debug)]

@@ -1,14 +1,14 @@
 //! Numbers as people read them: computed in nanoseconds and bytes, rounded once, here, each with its unit.
 
 /// What stands where nothing is known or a ratio is undefined.
-pub(super) const NONE: &str = "–";
+pub(crate) const NONE: &str = "–";
 
 const MS: u64 = 1_000_000;
 const SEC: u64 = 1_000 * MS;
 
 /// A time span: to the millisecond below 10 s, to a tenth of a second above: `412 µs`, `500 ms`, `4.000 s`, `30.3 s`,
 /// `2 h 5 min 0.1 s`.
-pub(super) fn duration(ns: u64) -> String {
+pub(crate) fn duration(ns: u64) -> String {
     if ns == 0 {
         return "0 ms".into();
     }
@@ -38,7 +38,7 @@ pub(super) fn duration(ns: u64) -> String {
 }
 
 /// A change of a time span: `+4.100 s`, `-500 ms`, `0 ms`.
-pub(super) fn signed_duration(from: u64, to: u64) -> String {
+pub(crate) fn signed_duration(from: u64, to: u64) -> String {
     match to.cmp(&from) {
         std::cmp::Ordering::Equal => duration(0),
         std::cmp::Ordering::Greater => format!("+{}", duration(to - from)),
@@ -47,27 +47,27 @@ pub(super) fn signed_duration(from: u64, to: u64) -> String {
 }
 
 /// A time span that may be missing.
-pub(super) fn maybe_duration(ns: Option<u64>) -> String {
+pub(crate) fn maybe_duration(ns: Option<u64>) -> String {
     ns.map_or_else(|| NONE.into(), duration)
 }
 
 /// `1.29×`
-pub(super) fn ratio(value: Option<f64>) -> String {
+pub(crate) fn ratio(value: Option<f64>) -> String {
     value.filter(|v| v.is_finite()).map_or_else(|| NONE.into(), |v| format!("{}×", number(v, 2, false)))
 }
 
 /// `64.5 %` of a fraction.
-pub(super) fn percent(value: Option<f64>) -> String {
+pub(crate) fn percent(value: Option<f64>) -> String {
     value.filter(|v| v.is_finite()).map_or_else(|| NONE.into(), |v| format!("{} %", number(v * 100.0, 1, false)))
 }
 
 /// `64.5 %` of two amounts.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub(crate) fn share(part: u64, whole: u64) -> String {
     percent((whole > 0).then(|| part as f64 / whole as f64))
 }
 
 /// `+15.7 %`, the change of an amount.
-pub(super) fn change(from: u64, to: u64) -> String {
+pub(crate) fn change(from: u64, to: u64) -> String {
     if from == 0 {
         return NONE.into();
     }
@@ -75,7 +75,7 @@ pub(super) fn change(from: u64, to: u64) -> String {
 }
 
 /// `512 B`, `12.4 MiB`, `812 MiB`.
-pub(super) fn bytes(value: u64) -> String {
+pub(crate) fn bytes(value: u64) -> String {
     if value < 1024 {
         return format!("{value} B");
     }
@@ -91,7 +91,7 @@ pub(super) fn bytes(value: u64) -> String {
 }
 
 /// A number with `decimals` digits; very large ones as `1.5e20`. No negative zero.
-pub(super) fn number(value: f64, decimals: u8, signed: bool) -> String {
+pub(crate) fn number(value: f64, decimals: u8, signed: bool) -> String {
     let decimals = usize::from(decimals.min(15));
     let text =
         if value.abs() >= 1e15 { format!("{value:.*e}", decimals.min(6)) } else { format!("{value:.decimals$}") };
@@ -105,23 +105,23 @@ pub(super) fn number(value: f64, decimals: u8, signed: bool) -> String {
 }
 
 /// A bar of ten blocks and the number: `███████░░░ 65 %`. Outside 0 to 1 the bar is full or empty, the number true.
-pub(super) fn bar(value: f64, decimals: u8) -> String {
+pub(crate) fn bar(value: f64, decimals: u8) -> String {
     let full = (value.clamp(0.0, 1.0) * 10.0).round() as usize;
     format!("{}{} {} %", "█".repeat(full), "░".repeat(10 - full), number(value * 100.0, decimals, false))
 }
 
 /// A time, UTC, to the millisecond.
-pub(super) fn time(ns: u64) -> String {
+pub(crate) fn time(ns: u64) -> String {
     crate::clock::utc(ns, 3)
 }
 
 /// `1 stage`, `2 stages`.
-pub(super) fn count(n: usize, word: &str) -> String {
+pub(crate) fn count(n: usize, word: &str) -> String {
     if n == 1 { format!("1 {word}") } else { format!("{} {word}s", integer(n as u64)) }
 }
 
 /// A count with thousands parted: `1,234,567`.
-pub(super) fn integer(n: u64) -> String {
+pub(crate) fn integer(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (at, digit) in digits.char_indices() {

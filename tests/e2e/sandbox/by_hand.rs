@@ -1,0 +1,62 @@
+//! Plugins in WebAssembly text: what Rust guests can't do.
+
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use forensic_host::limits::Limit;
+
+use super::{engine, limits, nothing, request};
+use crate::support::hostile_guest;
+
+/// A plugin written by hand. `code` goes into the module beside the exports.
+fn by_hand(code: &str, describe: &str) -> Vec<u8> {
+    let module = format!(
+        r#"(module
+            {code}
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+            (func $describe (export "forensic:report/plugin@0.1.0#describe") (result i32) {describe})
+            (func (export "forensic:report/plugin@0.1.0#render") (param i32 i32 i32 i32) (result i32) unreachable))"#
+    );
+    let mut module = wat::parse_str(module).unwrap();
+    // The type of its world, which `wit-bindgen` writes into a section of its own.
+    let core = core_module();
+    for payload in wasmparser::Parser::new(0).parse_all(core) {
+        if let wasmparser::Payload::CustomSection(section) = payload.unwrap()
+            && section.name().starts_with("component-type")
+        {
+            module.push(0);
+            let mut body = Vec::new();
+            leb(&mut body, section.name().len());
+            body.extend(section.name().as_bytes());
+            body.extend(section.data());
+            leb(&mut module, body.len());
+            module.extend(body);
+        }
+    }
+    forensic_guest_build::componentize(&module).unwrap()
+}
+
+/// The module that the hostile plugin was made of, which still has its type section.
+pub(super) fn core_module() -> &'static [u8] {
+    static MODULE: OnceLock<Vec<u8>> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        hostile_guest();
+        let guests = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../guests");
+        fs::read(guests.join("wasm32-unknown-unknown/guest/hostile_guest.wasm")).unwrap()
+    })
+}
+
+fn leb(out: &mut Vec<u8>, mut number: usize) {
+    while number >= 0x80 {
+        out.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+pub(super) fn by_hand_failure(code: &str, describe: &str, changes: &[(Limit, u64)]) -> String {
+    let limits = limits(changes);
+    let plugin = engine().load("by hand", &by_hand(code, describe), &limits).unwrap();
+    engine().call(&plugin, request("behave"), &nothing(), &limits).outcome.unwrap_err().to_string()
+}
