@@ -24,7 +24,7 @@ fn pipeline(deeds: &[&str], extra: &str) -> Bench {
 fn each_hostile_plugin_ends_within_its_limit_with_its_own_message_and_the_rest_is_whole() {
     let deeds = [
         ("behave", ""),
-        ("loop", "limits.fuel"),
+        ("loop", "limits."),
         ("memory", "limits.memory"),
         ("recurse", "recursion"),
         ("flood-calls", "limits."),
