@@ -5,7 +5,7 @@ use std::process::Stdio;
 use crate::support::{BINARY, Bench, shared_cache, workspace};
 
 /// Set by `tests/run` to the `bin` folder of an environment with the example's packages.
-const PYTHON: &str = "FORENSIC_EXAMPLE_PYTHON";
+const PYTHON: &str = "EXAMPLE_PYTHON_BIN";
 
 #[test]
 fn the_example_runs_and_its_report_holds_every_section_with_numbers() {

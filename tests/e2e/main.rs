@@ -6,6 +6,7 @@ mod cancel;
 mod dag;
 mod example;
 mod library;
+mod recover;
 mod reports;
 mod sandbox;
 mod summarize;

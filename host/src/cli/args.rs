@@ -39,6 +39,8 @@ pub(super) enum Command {
     Validate(ValidateCommand),
     /// Write the report of a finished run again, from its run directory alone
     Report(ReportCommand),
+    /// Complete the record of a run that was killed, from its journal
+    Recover(RecoverCommand),
     /// Look into traces
     #[command(subcommand)]
     Trace(TraceCommand),
@@ -79,6 +81,15 @@ pub(super) struct ValidateCommand {
 pub(super) struct ReportCommand {
     /// A run id, a run directory, or `latest`
     #[arg(default_value = "latest")]
+    pub(super) run: PathBuf,
+    /// Folder that runs are below
+    #[arg(long, value_name = "FOLDER", default_value = crate::directory::DEFAULT_ROOT)]
+    pub(super) root: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecoverCommand {
+    /// A run id or a run directory
     pub(super) run: PathBuf,
     /// Folder that runs are below
     #[arg(long, value_name = "FOLDER", default_value = crate::directory::DEFAULT_ROOT)]

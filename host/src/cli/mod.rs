@@ -5,6 +5,7 @@
 mod args;
 mod exit;
 mod progress;
+mod recover;
 mod report;
 mod run;
 mod signals;
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Run(ref command) => run::run(command, &arguments.common),
         Command::Validate(ref command) => validate::validate(command, &arguments.common),
         Command::Report(ref command) => report::report(command, &arguments.common),
+        Command::Recover(ref command) => recover::recover(command, &arguments.common),
         Command::Trace(TraceCommand::Summarize(ref command)) => trace::summarize(command),
         Command::Wit(ref command) => wit::wit(command),
     };

@@ -9,6 +9,7 @@ use crate::run::rebuild;
 
 pub(super) fn report(command: &ReportCommand, common: &Common) -> Outcome {
     let directory = RunDirectory::find(&command.root, &command.run).map_err(Failure::usage)?;
+    super::recover::complete(&directory, !common.quiet, false)?;
     let (record, reported) =
         rebuild(&directory, &plugin_settings()?, &mut Progress::new(level(common))).map_err(Failure::usage)?;
     if !common.quiet {

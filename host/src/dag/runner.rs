@@ -39,6 +39,8 @@ pub struct RunContext<'a> {
     pub slots: u32,
     /// The run's clock.
     pub clock: Clock,
+    /// When scheduling begins: now.
+    pub schedule_start: UnixNanos,
     /// Takes the spans.
     pub telemetry: &'a RunTelemetry,
     /// The run's span, parent of the stages.
@@ -54,8 +56,6 @@ pub struct RunContext<'a> {
 /// How a DAG ended.
 #[derive(Debug)]
 pub struct DagOutcome {
-    /// When scheduling began.
-    pub schedule_start: UnixNanos,
     /// Result of each stage, in declaration order.
     pub results: Vec<StageResult>,
     /// Why it ended early, if it did.
@@ -147,11 +147,10 @@ impl<'a> DagRunner<'a> {
 
     /// Runs all stages to their results.
     pub fn run(mut self) -> DagOutcome {
-        let schedule_start = self.context.clock.now();
         self.observer.on_event(&RunEvent::RunStarted { stages: self.stages.len(), slots: self.context.slots });
         for (stage, state) in self.context.pipeline.stages.iter().zip(&mut self.stages) {
             if stage.needs.is_empty() {
-                state.ready = Some(schedule_start);
+                state.ready = Some(self.context.schedule_start);
             }
         }
         if let Some(limit) = self.context.pipeline.timeout {
@@ -178,7 +177,6 @@ impl<'a> DagRunner<'a> {
             }
         }
         DagOutcome {
-            schedule_start,
             // The loop ends when no stage is open.
             results: self
                 .schedule
@@ -288,7 +286,7 @@ impl<'a> DagRunner<'a> {
         let start = context.clock.now();
         let stage_span = state.span.get_or_insert_with(|| {
             state.start = start;
-            let attributes = spans::stage(context.pipeline, index);
+            let attributes = spans::stage(context.pipeline, index, state.ready);
             context.telemetry.span(id.to_owned(), SpanKind::Internal, Some(&context.run_span), start, attributes)
         });
         let mut span = context.telemetry.span(
@@ -464,10 +462,10 @@ impl<'a> DagRunner<'a> {
         let never_ran = state.span.is_none();
         let mut span = state.span.take().unwrap_or_else(|| {
             state.start = time;
-            let attributes = spans::stage(context.pipeline, index);
+            let attributes = spans::stage(context.pipeline, index, state.ready);
             context.telemetry.span(id.to_owned(), SpanKind::Internal, Some(&context.run_span), time, attributes)
         });
-        for attribute in spans::stage_end(result, state.attempts, state.ready) {
+        for attribute in spans::stage_end(result, state.attempts) {
             span.set(attribute);
         }
         if let Some(need) = kept_by {

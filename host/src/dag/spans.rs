@@ -10,32 +10,32 @@ use crate::directory::log_path;
 use crate::pipeline::{Command, Pipeline};
 
 /// What is known of a stage before it runs.
-pub(super) fn stage(pipeline: &Pipeline, index: usize) -> Vec<KeyValue> {
+pub(super) fn stage(pipeline: &Pipeline, index: usize, ready: Option<u64>) -> Vec<KeyValue> {
     let stage = &pipeline.stages[index];
     let needs: Vec<StringValue> =
         stage.needs.iter().map(|&need| pipeline.stages[need].id.as_str().to_owned().into()).collect();
     let id = stage.id.as_str().to_owned();
-    vec![
+    let mut attributes = vec![
         KeyValue::new(attr::KIND, kind::STAGE),
         KeyValue::new(attr::STAGE_ID, id.clone()),
         KeyValue::new(attr::TASK_NAME, id.clone()),
         KeyValue::new(attr::TASK_RUN_ID, id),
         KeyValue::new(attr::STAGE_INDEX, index as i64),
         KeyValue::new(attr::NEEDS, Value::Array(Array::String(needs))),
-    ]
-}
-
-/// What is known of a stage when it has its result.
-pub(super) fn stage_end(result: StageResult, attempts: u32, ready: Option<u64>) -> Vec<KeyValue> {
-    let mut attributes = vec![
-        KeyValue::new(attr::TASK_RESULT, result.word()),
-        KeyValue::new(attr::ATTEMPTS, i64::from(attempts)),
-        KeyValue::new(attr::CACHED, false),
     ];
     if let Some(ready) = ready {
         attributes.push(KeyValue::new(attr::READY_TIME, ready as i64));
     }
     attributes
+}
+
+/// What is known of a stage when it has its result.
+pub(super) fn stage_end(result: StageResult, attempts: u32) -> [KeyValue; 3] {
+    [
+        KeyValue::new(attr::TASK_RESULT, result.word()),
+        KeyValue::new(attr::ATTEMPTS, i64::from(attempts)),
+        KeyValue::new(attr::CACHED, false),
+    ]
 }
 
 /// What is known of an attempt before it runs. The command line is not recorded: it may hold secrets.

@@ -44,6 +44,12 @@ pub(super) fn draw(document: &Document, input: &ReportInput<'_>, level: usize, r
             Block::PipelineHealth(detail) if drawn_health.contains(detail) => {
                 "*Pipeline Health stands above in the same detail.*\n\n".into()
             }
+            // In the whole report it stands in full at the top already: a page alone holds what its plugin asked for.
+            Block::PipelineHealth(detail) if level > 1 && input.summary.is_some() => {
+                drawn_health.push(*detail);
+                let headline = health::draw(input, HealthDetail::Headline, level + 1, true);
+                headline + "*In full at the top of this report.*\n\n"
+            }
             Block::PipelineHealth(detail) => {
                 drawn_health.push(*detail);
                 health::draw(input, *detail, level + 1, true)

@@ -7,9 +7,11 @@
 
 mod history;
 mod record;
+mod recover;
 mod reporting;
 mod sdk;
 
-pub use record::{Baseline, PastRun, PipelineRecord, ReportRecord, RunRecord, StageCounts};
+pub use record::{Baseline, PastRun, PipelineRecord, ReportRecord, RunRecord, StageCounts, StageRecord};
+pub use recover::{RecoverError, Recovered, recover};
 pub use reporting::{ReportOutcome, Reported, rebuild};
 pub use sdk::{PluginSettings, QuantSdk, RunError, RunOptions, RunOutcome};

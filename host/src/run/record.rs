@@ -62,6 +62,17 @@ pub struct PipelineRecord {
     pub file: String,
     /// SHA-256 of its text.
     pub sha256: String,
+    /// Its stages in declaration order.
+    pub stages: Vec<StageRecord>,
+}
+
+/// A stage of a pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Its id.
+    pub id: String,
+    /// Ids of its needs.
+    pub needs: Vec<String>,
 }
 
 /// The host of a run.
@@ -103,15 +114,21 @@ pub struct StageCounts {
 impl StageCounts {
     /// Counts results.
     pub fn of(results: &[StageResult]) -> Self {
-        let mut counts = Self { total: results.len() as u32, ..Self::default() };
-        for result in results {
-            *match result {
-                StageResult::Success => &mut counts.success,
-                StageResult::Failure => &mut counts.failure,
-                StageResult::Error => &mut counts.error,
-                StageResult::Timeout => &mut counts.timeout,
-                StageResult::Cancellation => &mut counts.cancellation,
-                StageResult::Skip => &mut counts.skip,
+        Self::of_words(results.iter().map(|result| result.word()))
+    }
+
+    /// Counts result words; another word counts as an error.
+    pub fn of_words<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+        let mut counts = Self::default();
+        for word in words {
+            counts.total += 1;
+            *match word {
+                result::SUCCESS => &mut counts.success,
+                result::FAILURE => &mut counts.failure,
+                result::TIMEOUT => &mut counts.timeout,
+                result::CANCELLATION => &mut counts.cancellation,
+                result::SKIP => &mut counts.skip,
+                _ => &mut counts.error,
             } += 1;
         }
         counts
@@ -248,6 +265,14 @@ impl RunRecord {
                     .map(|name| name.to_string_lossy().into_owned())
                     .unwrap_or_default(),
                 sha256: sha256(pipeline.source.text.as_bytes()),
+                stages: pipeline
+                    .stages
+                    .iter()
+                    .map(|stage| StageRecord {
+                        id: stage.id.to_string(),
+                        needs: stage.needs.iter().map(|&need| pipeline.stages[need].id.to_string()).collect(),
+                    })
+                    .collect(),
             },
             host,
             start_time,

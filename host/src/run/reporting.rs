@@ -235,13 +235,13 @@ pub(super) fn write(
     })
 }
 
-enum TraceState {
+pub(super) enum TraceState {
     Read(Box<Trace>),
     Missing,
     Unreadable(String),
 }
 
-fn read_trace(directory: &RunDirectory) -> Result<TraceState, DirectoryError> {
+pub(super) fn read_trace(directory: &RunDirectory) -> Result<TraceState, DirectoryError> {
     Ok(match directory.file(TRACE)? {
         None => TraceState::Missing,
         Some(file) => match Trace::read(BufReader::with_capacity(1 << 18, file)) {

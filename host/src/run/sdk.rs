@@ -145,11 +145,15 @@ impl QuantSdk {
         record.reports = reports;
         record.save(&directory)?;
 
+        let schedule_start = clock.now();
+        run_span.set(KeyValue::new(attr::SCHEDULE_START, schedule_start as i64));
+        telemetry.note(&run_span);
         let mut durations = Durations { ids: pipeline, durations: Vec::new(), inner: observer };
         let context = RunContext {
             pipeline,
             slots,
             clock,
+            schedule_start,
             telemetry: &telemetry,
             run_span: run_context.clone(),
             directory: &directory,
@@ -162,7 +166,7 @@ impl QuantSdk {
         record.result = run_result(&dag).to_owned();
         record.stages = StageCounts::of(&dag.results);
         record.end_time = Some(end);
-        end_run_span(&mut run_span, &dag, &record);
+        end_run_span(&mut run_span, &record);
         run_span.end(end, (!record.succeeded()).then(|| run_message(&dag, &record)));
 
         // On disk before any plugin is called.
@@ -234,8 +238,7 @@ fn run_attributes(pipeline: &Pipeline, run_id: &RunId, slots: u32, cores: u32) -
     attributes
 }
 
-fn end_run_span(span: &mut HostSpan, dag: &DagOutcome, record: &RunRecord) {
-    span.set(KeyValue::new(attr::SCHEDULE_START, dag.schedule_start as i64));
+fn end_run_span(span: &mut HostSpan, record: &RunRecord) {
     span.set(KeyValue::new(attr::PIPELINE_RESULT, record.result.clone()));
     let cause = match record.result.as_str() {
         result::SUCCESS => return,

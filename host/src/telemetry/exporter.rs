@@ -15,7 +15,7 @@ use super::record::Record;
 /// Set to exactly `1`, events and links are kept too.
 const DEBUG_VARIABLE: &str = "TV_DEBUG_TELEMETRY";
 /// The journal, beside the trace, until the trace is complete.
-const JOURNAL: &str = "forensic_trace.ndjson";
+pub(super) const JOURNAL: &str = "forensic_trace.ndjson";
 
 /// Keeps every span of one run and saves them as `forensic_trace.json`.
 ///
@@ -88,6 +88,22 @@ impl ForensicSpanExporter {
             failed.1 += 1;
         }
         outcome
+    }
+
+    /// Notes in the journal that a span has started, for whoever has to find out what a killed run was doing. One
+    /// that can't be noted is not counted: its end will be.
+    pub(super) fn note_start(&self, span: &SpanData) {
+        #[derive(serde::Serialize)]
+        struct Open<'a> {
+            open: Record<'a>,
+        }
+        let mut guard = self.lock();
+        let shared = &mut *guard;
+        shared.line.clear();
+        if serde_json::to_writer(&mut shared.line, &Open { open: Record::new(span, self.debug) }).is_ok() {
+            shared.line.push(b'\n');
+            drop(shared.journal.append_start(&shared.line));
+        }
     }
 
     /// Spans recorded so far.

@@ -3,7 +3,8 @@
 //! [`RunTelemetry`] is one run's provider, with its own [`ForensicSpanExporter`]: nothing global is touched, so
 //! runs in one process never see each other's spans, and no `OTEL_*` variable can switch the record off.
 //! A span is serialised and appended to the run's journal in the thread that ends it: there is no queue that
-//! could drop it. `forensic_trace.json` is streamed from the journal.
+//! could drop it. `forensic_trace.json` is streamed from the journal; of a run that was killed, [`Interrupted`]
+//! completes it.
 //!
 //! May live here: exporter, journal, the form of a span on disk, (later) redaction and OTLP. Knows nothing of
 //! stages and plugins.
@@ -12,6 +13,8 @@ mod exporter;
 mod journal;
 mod provider;
 mod record;
+mod recovery;
 
 pub use exporter::{ForensicSpanExporter, SaveError, Saved};
 pub use provider::{HostSpan, RunTelemetry};
+pub use recovery::{Interrupted, Unfinished};

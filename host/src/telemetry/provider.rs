@@ -84,6 +84,13 @@ impl RunTelemetry {
         HostSpan { span: self.tracer.build_with_context(builder, &context) }
     }
 
+    /// Notes in the journal what is known of a span that goes on.
+    pub fn note(&self, span: &HostSpan) {
+        if let Some(data) = span.span.exported_data() {
+            self.exporter.note_start(&data);
+        }
+    }
+
     /// Saves what was recorded so far as `name`; see [`ForensicSpanExporter::save`].
     ///
     /// # Errors
@@ -140,7 +147,11 @@ impl HostSpan {
 struct ForensicProcessor(ForensicSpanExporter);
 
 impl SpanProcessor for ForensicProcessor {
-    fn on_start(&self, _span: &mut SdkSpan, _context: &Context) {}
+    fn on_start(&self, span: &mut SdkSpan, _context: &Context) {
+        if let Some(data) = span.exported_data() {
+            self.0.note_start(&data);
+        }
+    }
 
     fn on_end(&self, span: SpanData) {
         // Counted there, and told by `save`.

@@ -1,0 +1,184 @@
+//! Completes the record of a run that was killed, from its journal: what was running is closed as interrupted at the
+//! last sign of life, and stages that never started have their spans too.
+
+use std::collections::HashMap;
+use std::io;
+
+use serde_json::{Map, Value};
+
+use super::record::{RUNNING, RecordError, RunRecord, StageCounts};
+use crate::conventions::{attr, error_type, kind, result};
+use crate::directory::{DATA, DirectoryError, RunDirectory, TRACE_NAME};
+use crate::files::sha256;
+use crate::run::reporting::{TraceState, read_trace};
+use crate::telemetry::{Interrupted, Unfinished};
+use crate::trace::Run;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Spans of the trace.
+    pub spans: u64,
+    /// Spans that were open and were closed as interrupted.
+    pub closed: usize,
+    /// Stages that never started.
+    pub never_started: usize,
+}
+
+/// Why a run can't be recovered.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The run directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The record of the run.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// It is not over.
+    #[error("run {0} goes on: another forensic-host is running it")]
+    GoesOn(String),
+    /// The journal can't be read or completed.
+    #[error("can't complete the journal of run {run}: {source}")]
+    Journal {
+        /// The run.
+        run: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is nothing to recover from.
+    #[error("run {0} left neither a trace nor a journal: it ended before it began")]
+    Nothing(String),
+}
+
+/// Completes a run that was killed. `None` where it is complete already; so a second call changes nothing.
+///
+/// # Errors
+/// [`RecoverError`].
+pub fn recover(directory: &RunDirectory) -> Result<Option<Recovered>, RecoverError> {
+    let mut record = RunRecord::load(directory)?;
+    let failed = |run: &str| {
+        let run = run.to_owned();
+        move |source: io::Error| match source.kind() {
+            io::ErrorKind::WouldBlock => RecoverError::GoesOn(run),
+            _ => RecoverError::Journal { run, source },
+        }
+    };
+    let journal = Interrupted::open(directory.folder(DATA)?).map_err(failed(&record.run_id))?;
+    let mut recovered = Recovered::default();
+    match journal {
+        None if record.result != RUNNING => return Ok(None),
+        None => {}
+        Some(journal) => recovered = complete(journal, &record).map_err(failed(&record.run_id))?,
+    }
+    let TraceState::Read(trace) = read_trace(directory)? else { return Err(RecoverError::Nothing(record.run_id)) };
+    recovered.spans = trace.len() as u64;
+    record.spans = Some(recovered.spans);
+    if record.result == RUNNING {
+        let run = Run::of(&trace);
+        record.result = run.result.clone().unwrap_or_else(|| result::CANCELLATION.to_owned());
+        record.end_time = Some(run.end);
+        record.stages = StageCounts::of_words(run.stages.iter().map(|stage| stage.result.as_str()));
+        record.stage_durations = run
+            .stages
+            .iter()
+            .filter(|stage| stage.result == result::SUCCESS)
+            .map(|stage| (stage.id.clone(), stage.end.saturating_sub(stage.start)))
+            .collect();
+    }
+    record.save(directory)?;
+    Ok(Some(recovered))
+}
+
+/// Closes what is open, adds what never began, writes the trace.
+fn complete(mut journal: Interrupted, record: &RunRecord) -> io::Result<Recovered> {
+    let last = journal.last_sign_of_life().max(record.start_time);
+    let mut open = journal.take_open();
+    let closed = open.len();
+    let run = open.iter().position(|span| is_kind(span, kind::RUN)).map(|at| open.remove(at));
+    // Parents last: of spans that start together, the one that ends last comes first in the trace.
+    for mut span in open.into_iter().rev() {
+        span.set(attr::INFERRED, true);
+        span.set(attr::ERROR_TYPE, error_type::CANCELLED);
+        if is_kind(&span, kind::STAGE) || is_kind(&span, kind::ATTEMPT) {
+            span.set(attr::TASK_RESULT, result::CANCELLATION);
+        }
+        if is_kind(&span, kind::STAGE) {
+            let id = span.attribute(attr::STAGE_ID).cloned();
+            let attempts = journal.spans().filter(|other| {
+                text(other, attr::KIND) == Some(kind::ATTEMPT) && attribute(other, attr::STAGE_ID) == id.as_ref()
+            });
+            let attempts = attempts.count();
+            span.set(attr::ATTEMPTS, attempts);
+            span.set(attr::CACHED, false);
+        }
+        span.end(last, "forensic-host was killed while this ran");
+        journal.close(span)?;
+    }
+    let mut recovered = Recovered { closed, ..Recovered::default() };
+    if let Some(mut run) = run {
+        recovered.never_started = add_never_started(&mut journal, record, &run, last)?;
+        run.set(attr::INFERRED, true);
+        run.set(attr::PIPELINE_RESULT, result::CANCELLATION);
+        run.set(attr::ERROR_TYPE, error_type::CANCELLED);
+        run.end(last, "forensic-host was killed");
+        journal.close(run)?;
+    }
+    journal.finish(TRACE_NAME)?;
+    Ok(recovered)
+}
+
+fn add_never_started(journal: &mut Interrupted, record: &RunRecord, run: &Unfinished, last: u64) -> io::Result<usize> {
+    let ended: HashMap<String, (bool, u64)> = journal
+        .spans()
+        .filter(|span| text(span, attr::KIND) == Some(kind::STAGE))
+        .filter_map(|span| {
+            let success = text(span, attr::TASK_RESULT) == Some(result::SUCCESS);
+            Some((text(span, attr::STAGE_ID)?.to_owned(), (success, span.get("end_time")?.as_u64()?)))
+        })
+        .collect();
+    let schedule_start = run.attribute(attr::SCHEDULE_START).and_then(Value::as_u64);
+    let mut added = 0;
+    for (index, stage) in record.pipeline.stages.iter().enumerate().rev() {
+        if ended.contains_key(&stage.id) {
+            continue;
+        }
+        let needs: Option<Vec<u64>> = stage
+            .needs
+            .iter()
+            .map(|need| ended.get(need).filter(|(success, _)| *success).map(|(_, end)| *end))
+            .collect();
+        let ready = needs.and_then(|ends| ends.into_iter().max().or(schedule_start));
+        // Made of what is known, so that recovering twice gives the same id.
+        let id = sha256(format!("{}/{}", record.trace_id, stage.id).as_bytes());
+        let mut span = Unfinished::never_begun(&stage.id, last, &record.trace_id, id[..16].to_owned(), run.span_id());
+        span.set(attr::KIND, kind::STAGE);
+        for key in [attr::STAGE_ID, attr::TASK_NAME, attr::TASK_RUN_ID] {
+            span.set(key, stage.id.as_str());
+        }
+        span.set(attr::STAGE_INDEX, index);
+        span.set(attr::NEEDS, stage.needs.clone());
+        span.set(attr::TASK_RESULT, result::CANCELLATION);
+        span.set(attr::ATTEMPTS, 0);
+        span.set(attr::CACHED, false);
+        if let Some(ready) = ready {
+            span.set(attr::READY_TIME, ready);
+        }
+        span.set(attr::ERROR_TYPE, error_type::CANCELLED);
+        span.end(last, "forensic-host was killed before this stage could start");
+        journal.close(span)?;
+        added += 1;
+    }
+    Ok(added)
+}
+
+fn is_kind(span: &Unfinished, kind: &str) -> bool {
+    span.attribute(attr::KIND).and_then(Value::as_str) == Some(kind)
+}
+
+fn attribute<'a>(span: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    span.get("attributes")?.get(key)
+}
+
+fn text<'a>(span: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    attribute(span, key)?.as_str()
+}
