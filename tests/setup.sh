@@ -41,7 +41,7 @@ need_venv() {
   stamp=$(sha256sum < "$requirements")
   [ "$(cat "$folder/.stamp" 2> /dev/null)" = "$stamp" ] && return
   command -v python3 > /dev/null || apt_install python3
-  say "installing the example's Python packages into $folder"
+  say "installing the packages of $requirements into $folder"
   rm -rf "$folder"
   python3 -m venv "$folder" 2> /dev/null || { apt_install python3-venv; rm -rf "$folder"; python3 -m venv "$folder"; }
   "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2

@@ -81,6 +81,8 @@ pub mod attr {
     pub const LOG_STDERR: &str = "forensic.log.stderr";
     /// True on a span whose end was not seen.
     pub const INFERRED: &str = "forensic.inferred";
+    /// How many values of the span were redacted; absent if none was.
+    pub const REDACTIONS: &str = "forensic.redactions";
     /// Which need, by id, kept a stage from running.
     pub const SKIPPED_BECAUSE: &str = "forensic.skipped_because";
 

@@ -14,6 +14,7 @@ pub mod files;
 pub mod limits;
 pub mod pipeline;
 pub mod plugin;
+pub mod redact;
 pub mod report;
 pub mod run;
 pub mod telemetry;

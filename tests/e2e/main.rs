@@ -5,6 +5,7 @@
 mod cancel;
 mod dag;
 mod example;
+mod export;
 mod library;
 mod recover;
 mod reports;

@@ -133,6 +133,27 @@ fn no_environment_variable_switches_the_record_off() {
 }
 
 #[test]
+fn a_secret_in_an_error_message_is_masked_in_trace_and_reports() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "leaky"
+        [stages.leaky]
+        run = "echo 'connecting to postgres://quant:hunter2secret@db/prices' >&2; echo 'RuntimeError: api_key=k3y-0f-th3-d3sk refused' >&2; exit 1"
+        "#,
+    );
+    assert_eq!(bench.run().code, Some(1));
+    for file in ["data/forensic_trace.json", "reports/forensic_report.md", "reports/forensic_report.json", "run.json"] {
+        let text = bench.read(file);
+        assert!(!text.contains("hunter2secret") && !text.contains("k3y-0f-th3-d3sk"), "{file}:\n{text}");
+    }
+    let leaky = bench.trace().stage("leaky").clone();
+    assert_eq!(leaky["status_message"], "exit code 1: RuntimeError: api_key=[REDACTED] refused");
+    assert_eq!(leaky["attributes"]["forensic.redactions"], 1);
+    assert!(bench.markdown().contains("connecting to"), "{}", bench.markdown());
+}
+
+#[test]
 fn a_stage_in_any_script_and_with_any_output_is_recorded() {
     let bench = Bench::new(
         r#"

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::trace::export::Format as ExportFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Run pipelines, keep a forensic record of each run, and let sandboxed plugins report on it.
@@ -100,6 +101,10 @@ pub(super) struct RecoverCommand {
 pub(super) enum TraceCommand {
     /// Print the metrics of any trace file
     Summarize(SummarizeCommand),
+    /// Write a trace in another format, for another tool
+    Export(ExportCommand),
+    /// Make one trace of several, each span once
+    Merge(MergeCommand),
 }
 
 #[derive(Debug, Args)]
@@ -109,6 +114,28 @@ pub(super) struct SummarizeCommand {
     /// How to print them
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportCommand {
+    /// The trace: a `forensic_trace.json`, or `-` for standard input
+    pub(super) file: PathBuf,
+    /// otlp-jsonl (OpenTelemetry collectors), otlp-json, otlp-proto, perfetto, chrome, csv
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: ExportFormat,
+    /// Where to write it [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeCommand {
+    /// The traces
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Where to write the result [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -46,6 +46,8 @@ pub fn main() -> ExitCode {
         Command::Report(ref command) => report::report(command, &arguments.common),
         Command::Recover(ref command) => recover::recover(command, &arguments.common),
         Command::Trace(TraceCommand::Summarize(ref command)) => trace::summarize(command),
+        Command::Trace(TraceCommand::Export(ref command)) => trace::export(command),
+        Command::Trace(TraceCommand::Merge(ref command)) => trace::merge(command, &arguments.common),
         Command::Wit(ref command) => wit::wit(command),
     };
     match outcome {

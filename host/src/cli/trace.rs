@@ -1,27 +1,79 @@
-//! `trace summarize`: the metrics of any trace file.
+//! `trace`: looks into trace files, exports and merges them.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Write};
 use std::path::Path;
 
-use super::args::{Format, SummarizeCommand};
+use super::args::{Common, ExportCommand, Format, MergeCommand, SummarizeCommand};
+use super::progress::say;
 use super::{Exit, Failure, Outcome, print};
-use crate::trace::{Trace, render_text, summarize as summarize_trace};
+use crate::trace::merge::merge as merge_traces;
+use crate::trace::{Trace, export::export as export_trace, render_text, summarize as summarize_trace};
 
 pub(super) fn summarize(command: &SummarizeCommand) -> Outcome {
-    let reader: Box<dyn BufRead> = if command.file == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        let file = File::open(&command.file)
-            .map_err(|error| Failure::usage(anyhow::anyhow!("can't read {}: {error}", command.file.display())))?;
-        Box::new(BufReader::with_capacity(1 << 18, file))
-    };
-    let trace = Trace::read(reader)
-        .map_err(|error| Failure::usage(anyhow::Error::new(error).context(format!("{}", command.file.display()))))?;
-    let summary = summarize_trace(&trace);
+    let summary = summarize_trace(&read(&command.file)?);
     match command.format {
         Format::Text => print(&render_text(&summary))?,
         Format::Json => print(&(serde_json::to_string_pretty(&summary).map_err(Failure::internal)? + "\n"))?,
     }
+    Ok(Exit::Success)
+}
+
+pub(super) fn export(command: &ExportCommand) -> Outcome {
+    if command.out.is_none() && !command.format.is_text() && io::stdout().is_terminal() {
+        return Err(Failure::usage(anyhow::anyhow!("{} is binary: name a file with `--out`", command.format)));
+    }
+    let trace = read(&command.file)?;
+    tell_warnings(&trace);
+    write(command.out.as_deref(), |mut out| export_trace(&trace, command.format, &mut out))
+}
+
+pub(super) fn merge(command: &MergeCommand, common: &Common) -> Outcome {
+    let traces = command.files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    traces.iter().for_each(tell_warnings);
+    write(command.out.as_deref(), |mut out| {
+        let merged = merge_traces(traces, &mut out)?;
+        if !common.quiet {
+            say(format_args!("{} spans; {} were there more than once", merged.spans, merged.duplicates));
+        }
+        Ok(())
+    })
+}
+
+fn read(file: &Path) -> Result<Trace, Failure> {
+    let reader: Box<dyn BufRead> = if file == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        let open = File::open(file)
+            .map_err(|error| Failure::usage(anyhow::anyhow!("can't read {}: {error}", file.display())))?;
+        Box::new(BufReader::with_capacity(1 << 18, open))
+    };
+    Trace::read(reader)
+        .map_err(|error| Failure::usage(anyhow::Error::new(error).context(format!("{}", file.display()))))
+}
+
+fn tell_warnings(trace: &Trace) {
+    for warning in trace.warnings() {
+        say(format_args!("warning: {warning}"));
+    }
+}
+
+/// Writes to a file, whole or not at all, or to standard output. A reader that has gone away is no error.
+fn write(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Outcome {
+    let Some(file) = file else {
+        return match write(&mut io::stdout().lock()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::internal(error)),
+            _ => Ok(Exit::Success),
+        };
+    };
+    let folder = match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let failed = |error: io::Error| Failure::usage(anyhow::anyhow!("can't write {}: {error}", file.display()));
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    write(temporary.as_file_mut()).map_err(failed)?;
+    temporary.as_file().sync_all().map_err(failed)?;
+    temporary.persist(file).map_err(|error| failed(error.error))?;
     Ok(Exit::Success)
 }

@@ -62,8 +62,9 @@ impl Executor for LocalExecutor {
             .stdout(spec.stdout)
             .stderr(spec.stderr)
             .process_group(0);
-        let floor = own_peak_memory();
         let child = command.spawn().map_err(fail)?;
+        // After the start: the copy of the host that the child began as can't have been larger than this.
+        let floor = own_peak_memory();
         // From here on the process is known by its id alone: the dispatcher collects it.
         let pid = i32::try_from(child.id())
             .ok()

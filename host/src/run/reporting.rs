@@ -26,6 +26,7 @@ use crate::plugin::{
     Artifacts, CallFailure, CallReport, Engine, EngineError, EngineSettings, GrantError, Inputs, LoadError, LogLine,
     PastRun as PluginPastRun, Request, TraceInput,
 };
+use crate::redact::{Redactor, RuleError, Rules};
 use crate::report::{
     self, Baseline, Failure, FindingCounts, LogTail, PluginIdentity, ReportInput, RunFacts, Section, Status,
 };
@@ -53,6 +54,9 @@ pub enum ReportError {
     /// The sandbox could not be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The redaction rules do not work.
+    #[error(transparent)]
+    Redaction(#[from] RuleError),
 }
 
 /// What the reports came to.
@@ -189,7 +193,14 @@ pub(super) fn write(
     };
     let summary = trace.as_deref().map(|trace| Arc::new(summarize(trace)));
     let run = trace.as_deref().map(Run::of);
-    let tails = run.as_ref().map(|run| log_tails(directory, run)).unwrap_or_default();
+    // Secrets in the spans were masked when they were written; logs are shown, so they are masked now.
+    let redactor = Redactor::new(&Rules::default())?;
+    let (tails, masked) = run.as_ref().map(|run| log_tails(directory, run, &redactor)).unwrap_or_default();
+    let masked_in_spans: u64 = trace
+        .iter()
+        .flat_map(|trace| trace.spans())
+        .filter_map(|span| span.attribute(attr::REDACTIONS)?.as_u64())
+        .sum();
     let baseline = record.baseline.as_ref().map(|baseline| Baseline {
         run_id: baseline.run_id.clone(),
         wall_ns: baseline.wall_ns,
@@ -200,6 +211,7 @@ pub(super) fn write(
         pipeline: record.pipeline.name.clone(),
         profile: record.pipeline.profile.clone(),
         result: (record.result != RUNNING).then(|| record.result.clone()),
+        redacted_values: masked_in_spans + masked,
         ..RunFacts::default()
     };
     let rendered = report::render(&ReportInput {
@@ -434,7 +446,8 @@ fn call_failure(failure: CallFailure) -> Failure {
 }
 
 /// The ends of failed attempts' logs, first those of the attempts that decided their stage's result.
-fn log_tails(directory: &RunDirectory, run: &Run) -> Vec<LogTail> {
+fn log_tails(directory: &RunDirectory, run: &Run, redactor: &Redactor) -> (Vec<LogTail>, u64) {
+    let mut masked = 0;
     let mut failed: Vec<_> = run
         .stages
         .iter()
@@ -442,19 +455,26 @@ fn log_tails(directory: &RunDirectory, run: &Run) -> Vec<LogTail> {
         .filter(|(_, attempt)| !attempt.succeeded())
         .collect();
     failed.sort_by_key(|(stage, attempt)| attempt.number != stage.attempts.len() as u64);
-    failed
+    let tails = failed
         .into_iter()
         .take(TAILS)
         .filter_map(|(stage, attempt)| {
             let path = attempt.log_stderr.as_ref()?;
             // What is not there, or not readable, has no last lines.
-            let (lines, omitted_bytes) = last_lines(directory, path).ok()??;
+            let (lines, omitted_bytes, count) = last_lines(directory, path, redactor).ok()??;
+            masked += count as u64;
             Some(LogTail { stage: stage.id.clone(), attempt: attempt.number, path: path.clone(), lines, omitted_bytes })
         })
-        .collect()
+        .collect();
+    (tails, masked)
 }
 
-fn last_lines(directory: &RunDirectory, path: &str) -> io::Result<Option<(Vec<String>, u64)>> {
+/// The last lines, the bytes before them, and how many values in the looked-at part were masked.
+fn last_lines(
+    directory: &RunDirectory,
+    path: &str,
+    redactor: &Redactor,
+) -> io::Result<Option<(Vec<String>, u64, usize)>> {
     let Some(file) = directory.file(path).map_err(io::Error::other)? else { return Ok(None) };
     let mut file = file.into_std();
     let length = file.seek(SeekFrom::End(0))?;
@@ -471,8 +491,13 @@ fn last_lines(directory: &RunDirectory, path: &str) -> io::Result<Option<(Vec<St
         .filter(|(_, byte)| **byte == b'\n')
         .nth(TAIL_LINES - 1)
         .map_or(0, |(newline, _)| newline + 1);
-    let text = String::from_utf8_lossy(&shown[from..]);
-    Ok(Some((text.lines().map(str::to_owned).collect(), start + from as u64)))
+    let mut filter = redactor.lines();
+    let mut text = filter.push(&shown[from..]);
+    text.extend(filter.push(b"\n"));
+    let masked = filter.count();
+    text.extend(filter.finish());
+    let text = String::from_utf8_lossy(&text);
+    Ok(Some((text.lines().map(str::to_owned).collect(), start + from as u64, masked)))
 }
 
 impl Reported {

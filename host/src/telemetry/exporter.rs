@@ -11,6 +11,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
 use super::journal::Journal;
 use super::record::Record;
+use crate::redact::{Redactor, Rules};
 
 /// Set to exactly `1`, events and links are kept too.
 const DEBUG_VARIABLE: &str = "TV_DEBUG_TELEMETRY";
@@ -25,6 +26,7 @@ pub(super) const JOURNAL: &str = "forensic_trace.ndjson";
 pub struct ForensicSpanExporter {
     shared: Arc<Mutex<Shared>>,
     debug: bool,
+    redactor: Redactor,
 }
 
 struct Shared {
@@ -63,10 +65,12 @@ impl ForensicSpanExporter {
     /// # Errors
     /// Where the journal can't be created, for example because another run's is there.
     pub fn create(folder: Dir) -> io::Result<Self> {
+        let redactor = Redactor::new(&Rules::default()).map_err(io::Error::other)?;
         let journal = Journal::create(folder, JOURNAL)?;
         Ok(Self {
             shared: Arc::new(Mutex::new(Shared { journal, line: Vec::new(), failed: None })),
             debug: std::env::var_os(DEBUG_VARIABLE).is_some_and(|value| value == "1"),
+            redactor,
         })
     }
 
@@ -75,7 +79,7 @@ impl ForensicSpanExporter {
     /// # Errors
     /// Where it could not be written. It is counted, and [`save`](Self::save) will say so.
     pub fn record(&self, span: &SpanData) -> io::Result<()> {
-        let record = Record::new(span, self.debug);
+        let record = Record::new(span, self.debug, &self.redactor);
         let mut guard = self.lock();
         let shared = &mut *guard;
         shared.line.clear();
@@ -100,7 +104,9 @@ impl ForensicSpanExporter {
         let mut guard = self.lock();
         let shared = &mut *guard;
         shared.line.clear();
-        if serde_json::to_writer(&mut shared.line, &Open { open: Record::new(span, self.debug) }).is_ok() {
+        if serde_json::to_writer(&mut shared.line, &Open { open: Record::new(span, self.debug, &self.redactor) })
+            .is_ok()
+        {
             shared.line.push(b'\n');
             drop(shared.journal.append_start(&shared.line));
         }

@@ -1,5 +1,7 @@
-//! The form of a span on disk: one JSON object a line, keys in a fixed order (DESIGN 5).
+//! The form of a span on disk: one JSON object a line, keys in a fixed order (DESIGN 5). Secrets are masked here,
+//! before anything is written.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,12 +12,13 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value as Json};
 
 use crate::clock::nanos;
-use crate::conventions::status;
+use crate::conventions::{attr, status};
+use crate::redact::Redactor;
 
 /// A span as it is written.
 #[derive(Serialize)]
 pub(super) struct Record<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     pub(super) start_time: u64,
     end_time: u64,
     duration_ms: f64,
@@ -25,7 +28,7 @@ pub(super) struct Record<'a> {
     span_id: String,
     parent_span_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status_message: Option<&'a str>,
+    status_message: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -45,30 +48,31 @@ struct Link {
 
 #[derive(Serialize)]
 struct Event<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     time: u64,
     attributes: Map<String, Json>,
 }
 
 impl<'a> Record<'a> {
     /// `debug`: keep events and links too (`TV_DEBUG_TELEMETRY=1`); else only their number is kept.
-    pub(super) fn new(span: &'a SpanData, debug: bool) -> Self {
+    pub(super) fn new(span: &'a SpanData, debug: bool, redactor: &Redactor) -> Self {
+        let mut mask = Mask { redactor, masked: 0 };
         let start_time = unix_nanos(span.start_time);
         // A span may come from a clock that was set back; its length is never negative.
         let end_time = unix_nanos(span.end_time).max(start_time);
         let (status, status_message) = match &span.status {
             Status::Error { description } => {
-                (status::ERROR, Some(description.as_ref()).filter(|text| !text.is_empty()))
+                (status::ERROR, Some(description.as_ref()).filter(|text| !text.is_empty()).map(|text| mask.text(text)))
             }
             Status::Ok | Status::Unset => (status::SUCCESS, None),
         };
         let mut record = Self {
-            name: &span.name,
+            name: mask.text(&span.name),
             start_time,
             end_time,
             duration_ms: (end_time - start_time) as f64 / 1e6,
             status,
-            attributes: attributes(&span.attributes),
+            attributes: mask.attributes(&span.attributes),
             trace_id: span.span_context.trace_id().to_string(),
             span_id: span.span_context.span_id().to_string(),
             parent_span_id: (span.parent_span_id != SpanId::INVALID).then(|| span.parent_span_id.to_string()),
@@ -98,9 +102,9 @@ impl<'a> Record<'a> {
                 .events
                 .iter()
                 .map(|event| Event {
-                    name: &event.name,
+                    name: mask.text(&event.name),
                     time: unix_nanos(event.timestamp),
-                    attributes: attributes(&event.attributes),
+                    attributes: mask.attributes(&event.attributes),
                 })
                 .collect();
             record.links = span
@@ -109,9 +113,12 @@ impl<'a> Record<'a> {
                 .map(|link| Link {
                     trace_id: link.span_context.trace_id().to_string(),
                     span_id: link.span_context.span_id().to_string(),
-                    attributes: attributes(&link.attributes),
+                    attributes: mask.attributes(&link.attributes),
                 })
                 .collect();
+        }
+        if mask.masked > 0 {
+            record.attributes.insert(attr::REDACTIONS.to_owned(), mask.masked.into());
         }
         record
     }
@@ -121,22 +128,46 @@ fn unix_nanos(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, nanos)
 }
 
-/// Where a key was set twice the last value holds: the SDK keeps both.
-fn attributes(pairs: &[KeyValue]) -> Map<String, Json> {
-    pairs.iter().map(|pair| (pair.key.as_str().to_owned(), json(&pair.value))).collect()
+/// Masks secrets and counts them.
+struct Mask<'r> {
+    redactor: &'r Redactor,
+    masked: usize,
 }
 
-fn json(value: &Value) -> Json {
-    match value {
-        Value::Bool(value) => (*value).into(),
-        Value::I64(value) => (*value).into(),
-        Value::F64(value) => float(*value),
-        Value::String(value) => value.as_str().into(),
-        Value::Array(Array::Bool(values)) => values.clone().into(),
-        Value::Array(Array::I64(values)) => values.clone().into(),
-        Value::Array(Array::F64(values)) => values.iter().map(|value| float(*value)).collect(),
-        Value::Array(Array::String(values)) => values.iter().map(|value| Json::from(value.as_str())).collect(),
-        other => other.to_string().into(),
+impl Mask<'_> {
+    fn text<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
+        let redacted = self.redactor.text(text);
+        self.masked += redacted.count;
+        redacted.text
+    }
+
+    /// Where a key was set twice the last value holds: the SDK keeps both.
+    fn attributes(&mut self, pairs: &[KeyValue]) -> Map<String, Json> {
+        pairs.iter().map(|pair| (pair.key.as_str().to_owned(), self.json(pair.key.as_str(), &pair.value))).collect()
+    }
+
+    fn value(&mut self, key: &str, text: &str) -> Json {
+        // Ids and words that the host made of checked input: nothing is looked for in them.
+        if key.starts_with("forensic.") || key.starts_with("cicd.") {
+            return text.into();
+        }
+        let redacted = self.redactor.value(Some(key), text);
+        self.masked += redacted.count;
+        redacted.text.into()
+    }
+
+    fn json(&mut self, key: &str, value: &Value) -> Json {
+        match value {
+            Value::Bool(value) => (*value).into(),
+            Value::I64(value) => (*value).into(),
+            Value::F64(value) => float(*value),
+            Value::String(value) => self.value(key, value.as_str()),
+            Value::Array(Array::Bool(values)) => values.clone().into(),
+            Value::Array(Array::I64(values)) => values.clone().into(),
+            Value::Array(Array::F64(values)) => values.iter().map(|value| float(*value)).collect(),
+            Value::Array(Array::String(values)) => values.iter().map(|value| self.value(key, value.as_str())).collect(),
+            other => self.value(key, &other.to_string()),
+        }
     }
 }
 

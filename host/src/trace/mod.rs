@@ -11,9 +11,13 @@
 //! | [`metrics`] | pure functions over intervals and the DAG |
 //! | [`summary`] | all of it as one object, JSON or text |
 //! | [`query`] | filtered, paged access to spans |
+//! | [`export`](mod@export) | a trace in the formats of other tools |
+//! | [`merge`](mod@merge) | several trace files into one |
 
+pub mod export;
 mod json;
 pub mod load;
+pub mod merge;
 pub mod metrics;
 pub mod model;
 pub mod query;

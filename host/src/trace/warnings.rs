@@ -22,6 +22,13 @@ pub(super) enum Sort {
     Model,
 }
 
+/// How many sorts there are.
+const SORTS: usize = 7;
+
+/// How far a list of warnings had come: for each sort, how many were told and how many only counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark([(usize, u64); SORTS]);
+
 /// A bounded list of warnings.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Warnings {
@@ -43,6 +50,24 @@ impl Warnings {
             told.push(text());
         } else {
             *more += 1;
+        }
+    }
+
+    /// How far the list has come.
+    pub(super) fn mark(&self) -> Mark {
+        let mut mark = Mark::default();
+        for (sort, told, more) in &self.sorts {
+            mark.0[*sort as usize] = (told.len(), *more);
+        }
+        mark
+    }
+
+    /// Takes back what came after the mark.
+    pub(super) fn back_to(&mut self, mark: &Mark) {
+        for (sort, told, more) in &mut self.sorts {
+            let (length, counted) = mark.0[*sort as usize];
+            told.truncate(length);
+            *more = counted;
         }
     }
 

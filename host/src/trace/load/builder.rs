@@ -6,7 +6,7 @@ use super::element::Draft;
 use super::values::Time;
 use crate::conventions::attr;
 use crate::trace::span::{Arena, Interner, Kind, NONE, Record, bytes, flag};
-use crate::trace::warnings::{Sort, Warnings};
+use crate::trace::warnings::{Mark, Sort, Warnings};
 use std::collections::HashMap;
 
 /// Where spans are collected, with the buffers that each span uses anew.
@@ -27,6 +27,12 @@ pub(super) struct Builder {
     pub(super) non_finite: u64,
     pub(super) not_utf8: u64,
     pub(super) odd_ids: u64,
+}
+
+/// What a builder has told of oddities.
+pub(super) struct Told {
+    warnings: Mark,
+    counts: [u64; 3],
 }
 
 pub(super) struct KnownKeys {
@@ -90,6 +96,17 @@ impl Builder {
             not_utf8: 0,
             odd_ids: 0,
         }
+    }
+
+    /// What has been told so far.
+    pub(super) fn mark(&self) -> Told {
+        Told { warnings: self.warnings.mark(), counts: [self.non_finite, self.not_utf8, self.odd_ids] }
+    }
+
+    /// Takes back what was told after the mark.
+    pub(super) fn back_to(&mut self, mark: &Told) {
+        self.warnings.back_to(&mark.warnings);
+        [self.non_finite, self.not_utf8, self.odd_ids] = mark.counts;
     }
 
     /// Keeps a draft as a span, or says why it is none.

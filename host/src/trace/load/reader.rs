@@ -179,9 +179,15 @@ impl<R: BufRead> Reader<R> {
         }
         let indentation = self.indentation.take();
         loop {
+            // An element that crosses the buffer's end is begun again, and a broken one is left out: neither must leave
+            // warnings of a first try behind.
+            let mark = builder.mark();
             let mut cursor = Cursor::new(&self.buffer[self.at..]);
             match builder.element(&mut cursor) {
                 Ok(outcome) => {
+                    if outcome.is_err() {
+                        builder.back_to(&mark);
+                    }
                     let taken = cursor.at();
                     let place = outcome.is_err().then(|| self.position(self.at));
                     self.at += taken;
@@ -191,6 +197,7 @@ impl<R: BufRead> Reader<R> {
                     });
                 }
                 Err(Fault::More) => {
+                    builder.back_to(&mark);
                     if self.buffer.len() - self.at > MAX_SPAN {
                         let problem = self.problem(0, format!("it is larger than {} MiB", MAX_SPAN >> 20));
                         self.resynchronise(indentation, 0)?;
@@ -202,6 +209,7 @@ impl<R: BufRead> Reader<R> {
                     }
                 }
                 Err(Fault::Wrong { at, why }) => {
+                    builder.back_to(&mark);
                     let problem = self.problem(at, why.to_owned());
                     self.resynchronise(indentation, at)?;
                     return Ok(Step::Fault(problem));

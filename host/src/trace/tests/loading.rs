@@ -368,3 +368,22 @@ proptest! {
         prop_assert!(trace.len() >= 16, "{} {:?}", trace.len(), trace.warnings());
     }
 }
+
+/// Found by the fuzzer: a span is read again from its beginning when it crosses the read buffer's end.
+#[test]
+fn a_span_across_the_buffers_end_is_warned_of_once() {
+    let span = format!(
+        r#"{{"name":"R","start_time":1,"status":"x","span_id":"odd","trace_id":"odd","a":"{}"}}"#,
+        "y".repeat(80)
+    );
+    let plain = Trace::from_slice(format!("[{span}]\n").as_bytes()).unwrap().warnings();
+    assert!(plain.iter().any(|warning| warning.contains("unknown")), "{plain:?}");
+    for before in [10, 64, 128, 200] {
+        let spaces = " ".repeat((256 << 10) - before);
+        let padded = Trace::from_slice(format!("{spaces}[{span}]\n").as_bytes()).unwrap().warnings();
+        assert_eq!(padded, plain, "{before} bytes before the buffer's end");
+    }
+    // What was odd about a span that is left out is not told: it is not in the trace.
+    let left_out = Trace::from_slice(format!(r#"[{{"status":"x","name":"no time"}},{span}]"#).as_bytes()).unwrap();
+    assert_eq!(left_out.warnings().iter().filter(|warning| warning.contains("unknown")).count(), 1);
+}
