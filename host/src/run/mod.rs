@@ -13,5 +13,5 @@ mod sdk;
 
 pub use record::{Baseline, PastRun, PipelineRecord, ReportRecord, RunRecord, StageCounts, StageRecord};
 pub use recover::{RecoverError, Recovered, recover};
-pub use reporting::{ReportOutcome, Reported, rebuild};
+pub use reporting::{ReportError, ReportOutcome, Reported, rebuild};
 pub use sdk::{PluginSettings, QuantSdk, RunError, RunOptions, RunOutcome};

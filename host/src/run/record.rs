@@ -18,7 +18,7 @@ pub(super) const SCHEMA: &str = "forensic.run/1";
 /// The record of a run. Times are Unix ns, durations ns, sizes bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// [`SCHEMA`].
+    /// `forensic.run/1`.
     pub schema: String,
     /// The run id.
     pub run_id: String,
