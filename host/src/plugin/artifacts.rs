@@ -10,7 +10,7 @@ use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions, OpenOptionsExt}
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use sha2::{Digest, Sha256};
 
-use super::inspect::hex;
+use crate::files::hex;
 
 /// The most that one `read` gives.
 pub(super) const READ_MAX: u32 = 1 << 20;

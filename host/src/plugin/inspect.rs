@@ -1,9 +1,9 @@
 //! What a component's bytes say before anything is compiled: its digest, its API version, its imports and exports.
 
-use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
 use super::{API_VERSION, LoadError, grants};
+use crate::files::sha256;
 use crate::limits::{Limit, Limits};
 
 /// The custom section with the API version that the SDK writes; other toolchains leave it out.
@@ -59,14 +59,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection, LoadError> {
         .iter()
         .filter_map(|import| Some(Refusal { import: import.clone(), why: grants::refuse(import)? }))
         .collect();
-    Ok(Inspection {
-        digest: hex(&Sha256::digest(bytes)),
-        size,
-        api: seen.api,
-        imports: seen.imports,
-        exports: seen.exports,
-        refused,
-    })
+    Ok(Inspection { digest: sha256(bytes), size, api: seen.api, imports: seen.imports, exports: seen.exports, refused })
 }
 
 impl Inspection {
@@ -163,8 +156,4 @@ pub(super) fn validate(bytes: &[u8]) -> Result<(), LoadError> {
 
 fn malformed(error: wasmparser::BinaryReaderError) -> LoadError {
     LoadError::Malformed(error.to_string())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
