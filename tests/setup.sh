@@ -47,3 +47,17 @@ need_venv() {
   "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
   printf '%s' "$stamp" > "$folder/.stamp"
 }
+
+# need_node_folder FOLDER SOURCE: a copy of the folder SOURCE with exactly the packages of its lock file.
+need_node_folder() {
+  local folder=$1 source=$2 stamp
+  stamp=$(cat "$source"/*.json "$source"/*.mjs | sha256sum)
+  [ "$(cat "$folder/.stamp" 2> /dev/null)" = "$stamp" ] && return
+  command -v node > /dev/null && command -v npm > /dev/null || apt_install nodejs npm
+  say "installing the packages of $source into $folder"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp "$source"/*.json "$source"/*.mjs "$folder"
+  (cd "$folder" && npm ci --silent --no-audit --no-fund >&2)
+  printf '%s' "$stamp" > "$folder/.stamp"
+}

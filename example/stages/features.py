@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from lib.telemetry import span, stage  # first, so that it can time the other imports
+
+# isort: split
 import numpy as np
 import pandas as pd
 
@@ -39,40 +42,49 @@ def residual_momentum(returns: pd.DataFrame, market: pd.Series, days: int = 231,
 def main() -> None:
     sleeve = SLEEVES[argument(NAMES, "sleeve")]
     folder = Run.current().sleeve(sleeve.name)
-    prices = read_frame(folder / "prices.csv")
-    index = read_frame(folder / "benchmark.csv")[BENCHMARK]
+    with span("read prices") as step:
+        prices = read_frame(folder / "prices.csv")
+        index = read_frame(folder / "benchmark.csv")[BENCHMARK]
+        step.set_attribute("days", len(prices))
+        step.set_attribute("assets", prices.shape[1])
 
-    returns = prices.pct_change().iloc[1:]
-    market = index.pct_change().reindex(returns.index)
-    adx, atr = directional_index(prices)
-    deviation = returns.rolling(63).std()
-    tables = {
-        "momentum_12_1": prices.shift(21) / prices.shift(252) - 1.0,
-        "strength_126": (prices / prices.shift(126) - 1.0) / (returns.rolling(126).std() * np.sqrt(126)),
-        "reversal_21": (prices / prices.shift(21) - 1.0) / (deviation * np.sqrt(21)),
-        "residual_momentum": residual_momentum(returns, market),
-        "volatility_63": deviation * np.sqrt(252),
-        "adx": adx,
-        "atr": atr,
-        "close": prices,
-    }
+    with span("compute features", assets=prices.shape[1]) as step:
+        returns = prices.pct_change().iloc[1:]
+        market = index.pct_change().reindex(returns.index)
+        adx, atr = directional_index(prices)
+        deviation = returns.rolling(63).std()
+        tables = {
+            "momentum_12_1": prices.shift(21) / prices.shift(252) - 1.0,
+            "strength_126": (prices / prices.shift(126) - 1.0) / (returns.rolling(126).std() * np.sqrt(126)),
+            "reversal_21": (prices / prices.shift(21) - 1.0) / (deviation * np.sqrt(21)),
+            "residual_momentum": residual_momentum(returns, market),
+            "volatility_63": deviation * np.sqrt(252),
+            "adx": adx,
+            "atr": atr,
+            "close": prices,
+        }
+        step.set_attribute("features", len(tables))
 
-    states = regime.regimes(index)
+    with span("find regimes", days=len(index)):
+        states = regime.regimes(index)
     grid, dates = windows.grid(len(returns)), pd.DatetimeIndex(returns.index)
-    described, rows = [], []
-    for window in grid:
-        date = dates[window.decision]
-        state = regime.name(states.loc[date])
-        described.append(windows.describe(window, dates) | {"regime": state})
-        features = pd.DataFrame({name: table.loc[date] for name, table in tables.items()})
-        features.insert(0, "window", window.index)
-        rows.append(features.rename_axis("symbol").reset_index())
+    with span("cut windows", windows=len(grid)) as step:
+        described, rows = [], []
+        for window in grid:
+            date = dates[window.decision]
+            state = regime.name(states.loc[date])
+            described.append(windows.describe(window, dates) | {"regime": state})
+            features = pd.DataFrame({name: table.loc[date] for name, table in tables.items()})
+            features.insert(0, "window", window.index)
+            rows.append(features.rename_axis("symbol").reset_index())
+        step.set_attribute("rows", sum(map(len, rows)))
 
-    write_csv(folder / "returns_matrix.csv", returns.assign(**{BENCHMARK: market}))
-    write_csv(folder / "features.csv", pd.concat(rows)[["window", "symbol", *tables]], index=False)
-    write_json(folder / "windows.json", described)
+    with span("write features"):
+        write_csv(folder / "returns_matrix.csv", returns.assign(**{BENCHMARK: market}))
+        write_csv(folder / "features.csv", pd.concat(rows)[["window", "symbol", *tables]], index=False)
+        write_json(folder / "windows.json", described)
     print(f"{sleeve.name}: {len(grid) - 1} windows of {windows.TEST} days, {len(tables)} features")
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from lib.telemetry import span, stage  # first, so that it can time the other imports
+
+# isort: split
 from typing import Any
 
 import pandas as pd
@@ -28,18 +31,21 @@ def net(assets: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def main() -> None:
     sleeve = SLEEVES[argument(NAMES, "sleeve")]
     folder = Run.current().sleeve(sleeve.name)
-    lines = ledger.verify(folder / "audit.jsonl")
+    with span("verify the audit chain") as step:
+        lines = ledger.verify(folder / "audit.jsonl")
+        step.set_attribute("lines", lines)
     optimized = read_json(folder / "portfolio_optimized_v2.json")
     engine = optimized["metadata"]["engine"]
 
     profiles, series = {}, {}
-    for profile in RISK_PROFILES:
-        rows = net(optimized["profiles"][profile]["assets"])
-        gross = sum(row["Weight"] for row in rows)
-        if abs(gross - 1.0) > 1e-4:
-            fail(f"{profile}: the weights sum to {gross:.6f}, not 1")
-        profiles[profile] = {"weights": rows}
-        series[profile] = read_frame(folder / "returns" / f"{SIMULATOR}_{engine}_{profile}.csv")["returns"]
+    with span("flatten profiles", profiles=len(RISK_PROFILES)):
+        for profile in RISK_PROFILES:
+            rows = net(optimized["profiles"][profile]["assets"])
+            gross = sum(row["Weight"] for row in rows)
+            if abs(gross - 1.0) > 1e-4:
+                fail(f"{profile}: the weights sum to {gross:.6f}, not 1")
+            profiles[profile] = {"weights": rows}
+            series[profile] = read_frame(folder / "returns" / f"{SIMULATOR}_{engine}_{profile}.csv")["returns"]
 
     metadata = {
         "sleeve": sleeve.name,
@@ -48,10 +54,11 @@ def main() -> None:
         "generated_at": optimized["metadata"]["generated_at"],
         "audit_lines_verified": lines,
     }
-    write_json(folder / "portfolio_flattened.json", {"metadata": metadata, "profiles": profiles})
-    write_csv(folder / "sleeve_returns.csv", pd.DataFrame(series))
+    with span("write portfolio"):
+        write_json(folder / "portfolio_flattened.json", {"metadata": metadata, "profiles": profiles})
+        write_csv(folder / "sleeve_returns.csv", pd.DataFrame(series))
     print(f"{sleeve.name}: audit chain of {lines} lines holds; {len(series['hrp'])} days of returns")
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

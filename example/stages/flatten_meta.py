@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from lib.telemetry import span, stage  # first, so that it can time the other imports
+
+# isort: split
 from typing import Any
 
 from lib.env import META_PROFILE, RISK_PROFILES, Run, argument, fail
@@ -14,20 +17,22 @@ def main() -> None:
     meta = read_json(run.data / f"meta_optimized_{META_PROFILE}_{profile}.json")
 
     rows: dict[str, dict[str, Any]] = {}
-    for sleeve in meta["weights"]:
-        flat = read_json(run.sleeve(sleeve["Symbol"]) / "portfolio_flattened.json")["profiles"][profile]
-        for asset in flat["weights"]:
-            names = ("Symbol", "Description", "Sector", "Market")
-            row = rows.setdefault(
-                asset["Symbol"],
-                {key: asset[key] for key in names} | {"Weight": 0.0, "Net_Weight": 0.0, "Contributors": []},
-            )
-            row["Weight"] += sleeve["Weight"] * asset["Weight"]
-            row["Net_Weight"] += sleeve["Weight"] * asset["Net_Weight"]
-            row["Contributors"].append(sleeve["Symbol"])
-    for row in rows.values():
-        row["Direction"] = "LONG" if row["Net_Weight"] >= 0 else "SHORT"
-        row["Type"] = "CORE" if row["Direction"] == "LONG" else "HEDGE"
+    with span("merge sleeves", sleeves=len(meta["weights"])) as step:
+        for sleeve in meta["weights"]:
+            flat = read_json(run.sleeve(sleeve["Symbol"]) / "portfolio_flattened.json")["profiles"][profile]
+            for asset in flat["weights"]:
+                names = ("Symbol", "Description", "Sector", "Market")
+                row = rows.setdefault(
+                    asset["Symbol"],
+                    {key: asset[key] for key in names} | {"Weight": 0.0, "Net_Weight": 0.0, "Contributors": []},
+                )
+                row["Weight"] += sleeve["Weight"] * asset["Weight"]
+                row["Net_Weight"] += sleeve["Weight"] * asset["Net_Weight"]
+                row["Contributors"].append(sleeve["Symbol"])
+        for row in rows.values():
+            row["Direction"] = "LONG" if row["Net_Weight"] >= 0 else "SHORT"
+            row["Type"] = "CORE" if row["Direction"] == "LONG" else "HEDGE"
+        step.set_attribute("rows", len(rows))
     gross = sum(row["Weight"] for row in rows.values())
     if abs(gross - 1.0) > 1e-4:
         fail(f"{profile}: the weights sum to {gross:.6f}, not 1")
@@ -35,10 +40,11 @@ def main() -> None:
     weights = sorted(rows.values(), key=lambda row: (-row["Weight"], row["Symbol"]))
     metadata = meta["metadata"] | {"source": "risk.flatten_meta"}
     path = run.data / f"portfolio_optimized_meta_{META_PROFILE}_{profile}.json"
-    write_json(path, {"metadata": metadata, "weights": weights})
+    with span("write portfolio", rows=len(weights)):
+        write_json(path, {"metadata": metadata, "weights": weights})
     net = sum(row["Net_Weight"] for row in weights)
     print(f"{profile}: {len(weights)} symbols, net exposure {net:.1%}, heaviest {weights[0]['Symbol']}")
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

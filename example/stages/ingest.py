@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from lib.telemetry import span, stage  # first, so that it can time the other imports
+
+# isort: split
 from typing import TYPE_CHECKING, Any
 
 from lib import market
@@ -27,8 +30,12 @@ def main() -> None:
     stocks = sleeve.universe[0] in market.STOCKS
     dataset = "sp500_dataset" if stocks else "factors_dataset"
 
-    prices = market.load(dataset)
-    index = market.load("sp500_index").rename(columns={"SP500": market.BENCHMARK})
+    with span("read prices", dataset=dataset) as step:
+        prices = market.load(dataset)
+        step.set_attribute("rows", len(prices))
+    with span("read index", dataset="sp500_index") as step:
+        index = market.load("sp500_index").rename(columns={"SP500": market.BENCHMARK})
+        step.set_attribute("rows", len(index))
     absent = sorted(set(sleeve.universe) - set(prices.columns))
     if absent:
         fail(f"{dataset} has no {', '.join(absent)}")
@@ -37,11 +44,12 @@ def main() -> None:
     prices = prices.loc[market.START :].reindex(index.loc[market.START :].index)
 
     health: dict[str, dict[str, Any]] = {}
-    for symbol in symbols:
-        close = prices[symbol]
-        missing, flat = int(close.isna().sum()), longest_flat(close)
-        status = "MISSING" if missing else "STALE" if flat >= STALE_DAYS else "OK"
-        health[symbol] = {"status": status, "missing_days": missing, "longest_flat_days": flat}
+    with span("check data health", assets=len(symbols)):
+        for symbol in symbols:
+            close = prices[symbol]
+            missing, flat = int(close.isna().sum()), longest_flat(close)
+            status = "MISSING" if missing else "STALE" if flat >= STALE_DAYS else "OK"
+            health[symbol] = {"status": status, "missing_days": missing, "longest_flat_days": flat}
     statuses = [item["status"] for item in health.values()]
     counts = {status: statuses.count(status) for status in ("OK", "STALE", "MISSING") if status in statuses}
 
@@ -59,10 +67,11 @@ def main() -> None:
         for symbol in symbols
         for item in [market.INSTRUMENTS[symbol]]
     ]
-    write_csv(folder / "prices.csv", prices)
-    write_csv(folder / "benchmark.csv", index)
-    write_json(folder / "raw_pool.json", {"datasets": [dataset, "sp500_index"], "symbols": pool})
-    write_json(folder / "data_health.json", counts)
+    with span("write prices", rows=len(prices), assets=len(symbols)):
+        write_csv(folder / "prices.csv", prices)
+        write_csv(folder / "benchmark.csv", index)
+        write_json(folder / "raw_pool.json", {"datasets": [dataset, "sp500_index"], "symbols": pool})
+        write_json(folder / "data_health.json", counts)
 
     lines = [f"# Data health: {sleeve.name}", "", f"Days: {len(prices)}, to {prices.index[-1]:%Y-%m-%d}.", ""]
     lines += ["## Summary by Status", "", "| Status | Count |", "| :--- | ---: |"]
@@ -71,9 +80,10 @@ def main() -> None:
     lines += ["| :--- | :--- | ---: | ---: |"]
     for symbol, item in health.items():
         lines.append(f"| {symbol} | {item['status']} | {item['missing_days']} | {item['longest_flat_days']} |")
-    write_text(folder / "reports" / "selection" / "data_health_selected.md", "\n".join(lines) + "\n")
+    with span("write health report"):
+        write_text(folder / "reports" / "selection" / "data_health_selected.md", "\n".join(lines) + "\n")
     print(f"{sleeve.name}: {len(symbols)} symbols, {len(prices)} days, {counts}")
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from lib.telemetry import span, stage  # first, so that it can time the other imports
+
+# isort: split
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from lib.market import BENCHMARK
 from lib.simulators import BORROW_COST, SIMULATORS, TRADE_COST
 from lib.sleeves import NAMES, SLEEVES, Sleeve
 from lib.walkforward import Holding, Tournament
+
+Decisions = dict[tuple[str, str], list[tuple[Array, str | None]]]  # engine, profile → what `decide` says, a window each
 
 PRIMARY_ENGINE = "skfolio"  # fixed beforehand: picking the best one afterwards would be hindsight
 BASELINES = ("market", "benchmark", "raw_pool_ew")  # under engine `market`
@@ -76,6 +81,18 @@ def decide(
     return weights, note
 
 
+def decide_all(sleeve: Sleeve, inputs: Inputs, grid: list[windows.Window]) -> Decisions:
+    """All windows of a contender first, so that each has a span: no contender's weights depend on another's."""
+    decisions: Decisions = {}
+    for engine in ENGINES:
+        for profile in RISK_PROFILES:
+            with span(f"solve {engine} {profile}", windows=len(grid)) as step:
+                found = [decide(sleeve, inputs, window, engine, profile) for window in grid]
+                step.set_attribute("fallbacks", sum(note is not None for _, note in found))
+                decisions[engine, profile] = found
+    return decisions
+
+
 def baselines(inputs: Inputs, window: windows.Window, chosen: Holding) -> tuple[Holding, Holding, Holding]:
     """What the engines must beat: the index, the policy's choice in equal parts, the universe in equal parts."""
     pool = inputs.raw.drop(columns=BENCHMARK)
@@ -92,10 +109,10 @@ def baselines(inputs: Inputs, window: windows.Window, chosen: Holding) -> tuple[
     )
 
 
-def walk_forward(sleeve: Sleeve, inputs: Inputs, grid: list[windows.Window], ledger: Ledger) -> Tournament:
+def walk_forward(inputs: Inputs, grid: list[windows.Window], decisions: Decisions, ledger: Ledger) -> Tournament:
     """Every engine, profile and simulator through every window that has test days."""
     tournament = Tournament()
-    for window in grid:
+    for number, window in enumerate(grid):
         about = inputs.calendar[window.index]
         start, end = windows.instant(about["start_date"]), windows.instant(about["end_date"])
         facts: dict[str, Any] = {key: about[key] for key in ("window", "start_date", "end_date")}
@@ -105,21 +122,20 @@ def walk_forward(sleeve: Sleeve, inputs: Inputs, grid: list[windows.Window], led
         test = inputs.returns(window)[window.test]
 
         holding = Holding(names, np.zeros(len(names)), test, short)
-        for engine in ENGINES:
-            for profile in RISK_PROFILES:
-                weights, note = decide(sleeve, inputs, window, engine, profile)
-                context = {"window_index": window.index, "engine": engine, "profile": profile}
-                if note is not None:
-                    outcome = {"error": note, "fallback": "min_variance"}
-                    ledger.action("backtest_optimize", "error", start, context, outcome)
-                rows = inputs.assets(weights, window)
-                top = [{key: row[key] for key in TOP_FIELDS} for row in rows[:TOP_ASSETS]]
-                holding = Holding(names, weights, test, short)
-                kept = facts | {"n_assets": len(rows), "top_assets": top}
-                for simulator, result in tournament.play(engine, profile, holding, kept).items():
-                    contender = context | {"simulator": simulator}
-                    ledger.action("backtest_simulate", "intent", start, contender)
-                    ledger.action("backtest_simulate", "success", end, contender, {"metrics": result})
+        for (engine, profile), found in decisions.items():
+            weights, note = found[number]
+            context = {"window_index": window.index, "engine": engine, "profile": profile}
+            if note is not None:
+                outcome = {"error": note, "fallback": "min_variance"}
+                ledger.action("backtest_optimize", "error", start, context, outcome)
+            rows = inputs.assets(weights, window)
+            top = [{key: row[key] for key in TOP_FIELDS} for row in rows[:TOP_ASSETS]]
+            holding = Holding(names, weights, test, short)
+            kept = facts | {"n_assets": len(rows), "top_assets": top}
+            for simulator, result in tournament.play(engine, profile, holding, kept).items():
+                contender = context | {"simulator": simulator}
+                ledger.action("backtest_simulate", "intent", start, contender)
+                ledger.action("backtest_simulate", "success", end, contender, {"metrics": result})
         for baseline, other in zip(BASELINES, baselines(inputs, window, holding), strict=True):
             tournament.play("market", baseline, other, facts | {"n_assets": len(other.names), "top_assets": []})
     return tournament
@@ -159,8 +175,11 @@ def main() -> None:
     sleeve = SLEEVES[argument(NAMES, "sleeve")]
     run = Run.current()
     folder = run.sleeve(sleeve.name)
-    inputs = Inputs.read(folder)
-    live_clusters = read_json(folder / "portfolio_clusters.json")
+    with span("read inputs") as step:
+        inputs = Inputs.read(folder)
+        live_clusters = read_json(folder / "portfolio_clusters.json")
+        step.set_attribute("days", len(inputs.raw))
+        step.set_attribute("atoms", len(inputs.atoms))
 
     *grid, live = windows.grid(len(inputs.raw))
     tested = slice(grid[0].decision + 1, grid[-1].test_end)
@@ -177,9 +196,13 @@ def main() -> None:
         "borrow_cost": BORROW_COST,
     }
     ledger = Ledger(run.id, sleeve.name, first, settings)
-    tournament = walk_forward(sleeve, inputs, grid, ledger)
-    profiles = today(sleeve, inputs, live, last, ledger)
-    standings = tournament.nested(inputs.market[tested])
+    decisions = decide_all(sleeve, inputs, grid)
+    with span("simulate", windows=len(grid), simulators=len(SIMULATORS)) as step:
+        tournament = walk_forward(inputs, grid, decisions, ledger)
+        standings = tournament.nested(inputs.market[tested])
+        step.set_attribute("ledger_lines", len(ledger))
+    with span("decide today", engine=PRIMARY_ENGINE, profiles=len(RISK_PROFILES)):
+        profiles = today(sleeve, inputs, live, last, ledger)
 
     own = standings["costs"][PRIMARY_ENGINE]
     shown = ("annualized_return", "annualized_vol", "sharpe", "max_drawdown")
@@ -211,11 +234,12 @@ def main() -> None:
         "sleeve": sleeve.name,
         "generated_at": last,
     }
-    write_series(folder, tournament, inputs.raw.index[tested])
-    write_json(folder / "tournament_results.json", {"meta": meta, "results": standings}, compact=True)
-    write_json(folder / "portfolio_optimized_v2.json", optimized)
-    write_json(folder / "selection_audit.json", selection.audit(sleeve, folder, optimized, live_clusters))
-    ledger.save(folder / "audit.jsonl")
+    with span("write results", ledger_lines=len(ledger)):
+        write_series(folder, tournament, inputs.raw.index[tested])
+        write_json(folder / "tournament_results.json", {"meta": meta, "results": standings}, compact=True)
+        write_json(folder / "portfolio_optimized_v2.json", optimized)
+        write_json(folder / "selection_audit.json", selection.audit(sleeve, folder, optimized, live_clusters))
+        ledger.save(folder / "audit.jsonl")
     print(
         f"{sleeve.name}: {len(grid)} windows, {len(ledger)} ledger lines; {PRIMARY_ENGINE} hrp after costs: "
         f"{own['hrp']['summary']['annualized_return']:.1%} a year, sharpe {own['hrp']['summary']['sharpe']:.2f}"
@@ -223,4 +247,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

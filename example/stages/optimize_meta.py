@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from lib.telemetry import span, stage  # first, so that it can time the other imports
+
+# isort: split
 from typing import Any
 
 from lib import windows
@@ -16,9 +19,13 @@ ENGINE = "skfolio"
 def main() -> None:
     profile = argument(RISK_PROFILES, "risk profile")
     run = Run.current()
-    table = read_frame(run.data / f"meta_returns_{META_PROFILE}_{profile}.csv")
+    with span("read returns") as step:
+        table = read_frame(run.data / f"meta_returns_{META_PROFILE}_{profile}.csv")
+        step.set_attribute("days", len(table))
     recent = table.iloc[-windows.TRAIN :]
-    weights, note = solve(ENGINE, profile, recent.to_numpy(), SLEEVE_FLOOR, SLEEVE_CAP)
+    with span(f"solve {ENGINE} {profile}", assets=table.shape[1], days=len(recent)) as step:
+        weights, note = solve(ENGINE, profile, recent.to_numpy(), SLEEVE_FLOOR, SLEEVE_CAP)
+        step.set_attribute("fallback", note is not None)
 
     rows: list[dict[str, Any]] = [
         {"Symbol": name, "Weight": weight, "Net_Weight": weight, "Direction": "LONG", "Type": "SLEEVE"}
@@ -38,10 +45,11 @@ def main() -> None:
         },
         "weights": rows,
     }
-    write_json(run.data / f"meta_optimized_{META_PROFILE}_{profile}.json", result)
-    write_json(run.data / f"meta_cluster_tree_{META_PROFILE}_{profile}.json", result)
+    with span("write weights"):
+        write_json(run.data / f"meta_optimized_{META_PROFILE}_{profile}.json", result)
+        write_json(run.data / f"meta_cluster_tree_{META_PROFILE}_{profile}.json", result)
     print(f"{profile}: " + ", ".join(f"{row['Symbol']} {row['Weight']:.1%}" for row in rows))
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from lib.telemetry import span, stage  # first, so that it can time the other imports
+
+# isort: split
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,27 +56,33 @@ def choose(sleeve: Sleeve, scores: pd.DataFrame, clusters: dict[str, str], mode:
 def main() -> None:
     sleeve = SLEEVES[argument(NAMES, "sleeve")]
     folder = Run.current().sleeve(sleeve.name)
-    scores = read_table(folder / "scores.csv")
-    volatility = read_table(folder / "features.csv")[["window", "symbol", "volatility_63"]]
-    scores = scores.merge(volatility, on=["window", "symbol"])
-    clusters = read_json(folder / "clusters.json")
+    with span("read scores") as step:
+        scores = read_table(folder / "scores.csv")
+        volatility = read_table(folder / "features.csv")[["window", "symbol", "volatility_63"]]
+        scores = scores.merge(volatility, on=["window", "symbol"])
+        clusters = read_json(folder / "clusters.json")
+        step.set_attribute("rows", len(scores))
 
     decisions: list[dict[str, Any]] = []
     modes: dict[str, Choice] = {}
-    for number, group in scores.groupby("window"):
-        labels = {symbol: label for label, members in clusters[str(number)].items() for symbol in members}
-        modes = {mode: choose(sleeve, group, labels, mode) for mode in MODES}
-        mode = next((mode for mode in MODES if len(modes[mode].winners) >= FEWEST), MODES[-1])
-        if len(modes[mode].winners) < 2:
-            fail(f"window {number}: only {len(modes[mode].winners)} symbols have a score")
-        decisions.append({"window": number, "mode": mode, "winners": modes[mode].winners, "vetoes": modes[mode].vetoes})
+    with span("decide windows", windows=len(clusters), modes=len(MODES)):
+        for number, group in scores.groupby("window"):
+            labels = {symbol: label for label, members in clusters[str(number)].items() for symbol in members}
+            modes = {mode: choose(sleeve, group, labels, mode) for mode in MODES}
+            mode = next((mode for mode in MODES if len(modes[mode].winners) >= FEWEST), MODES[-1])
+            if len(modes[mode].winners) < 2:
+                fail(f"window {number}: only {len(modes[mode].winners)} symbols have a score")
+            decisions.append(
+                {"window": number, "mode": mode, "winners": modes[mode].winners, "vetoes": modes[mode].vetoes}
+            )
 
     # `modes` now holds the live decision: keep every way of making it, for the selection report.
     live = {name: {"winners": choice.winners, "vetoes": choice.vetoes} for name, choice in modes.items()}
-    write_json(folder / "winners.json", {"windows": decisions, "live": live}, compact=True)
+    with span("write winners", decisions=len(decisions)):
+        write_json(folder / "winners.json", {"windows": decisions, "live": live}, compact=True)
     relaxed = sum(decision["mode"] != MODES[0] for decision in decisions)
     print(f"{sleeve.name}: {len(decisions)} decisions, {relaxed} relaxed, {len(decisions[-1]['winners'])} held today")
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -75,6 +75,35 @@ pub mod attr {
     /// True where [`PEAK_MEMORY`] is only an upper bound: a child starts its life as a copy of the host, so
     /// the kernel reports the host's own peak for anything smaller.
     pub const PEAK_MEMORY_IS_BOUND: &str = "forensic.peak_memory_is_upper_bound";
+    /// Largest sum of the resident sets of an attempt's processes at one moment, bytes: sampled, so a lower bound of
+    /// the true peak; pages that processes share count once for each.
+    pub const TREE_PEAK_MEMORY: &str = "forensic.tree_peak_memory_bytes";
+    /// How often the processes were looked at for [`TREE_PEAK_MEMORY`].
+    pub const TREE_MEMORY_SAMPLES: &str = "forensic.tree_memory_samples";
+    /// Bytes that an attempt's processes had fetched from storage.
+    pub const IO_READ: &str = "forensic.io.read_bytes";
+    /// Bytes that an attempt's processes sent to storage.
+    pub const IO_WRITTEN: &str = "forensic.io.written_bytes";
+    /// Bytes that an attempt's processes read through system calls, from wherever.
+    pub const IO_READ_CHARS: &str = "forensic.io.read_chars";
+    /// Bytes that an attempt's processes wrote through system calls, to wherever.
+    pub const IO_WRITTEN_CHARS: &str = "forensic.io.written_chars";
+    /// How often an attempt's processes gave up the processor by themselves, to wait.
+    pub const VOLUNTARY_SWITCHES: &str = "forensic.context_switches.voluntary";
+    /// How often the processor was taken from an attempt's processes.
+    pub const INVOLUNTARY_SWITCHES: &str = "forensic.context_switches.involuntary";
+    /// True where the kernel killed an attempt for want of memory, as far as its counters tell.
+    pub const OOM_KILLED: &str = "forensic.oom_killed";
+    /// How many values were redacted in an attempt's output; absent if none was.
+    pub const OUTPUT_REDACTIONS: &str = "forensic.output_redactions";
+    /// True where a process that outlived the attempt still held its output open; what it wrote later is not recorded.
+    pub const OUTPUT_LEFT_OPEN: &str = "forensic.output_left_open";
+    /// Bytes of an attempt's output that are missing in its logs, as on a full disk.
+    pub const OUTPUT_LOST: &str = "forensic.output_lost_bytes";
+    /// True on a span that a stage sent under a trace id of its own.
+    pub const ADOPTED: &str = "forensic.adopted";
+    /// True on a span whose end was before its start; the end was set to the start.
+    pub const CLOCK_SKEW: &str = "forensic.clock_skew";
     /// Path of an attempt's standard output, relative to the run directory.
     pub const LOG_STDOUT: &str = "forensic.log.stdout";
     /// Path of an attempt's standard error, relative to the run directory.
@@ -108,6 +137,12 @@ pub mod kind {
     pub const ATTEMPT: &str = "attempt";
     /// A call of a report plugin, child of the run and after its end.
     pub const REPORT: &str = "report";
+}
+
+/// Values of [`attr::ORIGIN`].
+pub mod origin {
+    /// A stage sent it to the run's OTLP receiver.
+    pub const OTLP: &str = "otlp";
 }
 
 /// Result words of `cicd.pipeline.result` and `cicd.pipeline.task.run.result`.

@@ -9,6 +9,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
 
 use crate::clock::{UnixNanos, utc};
+use crate::evidence::SIGNATURE;
 use crate::files;
 
 /// Where runs go below the root folder.
@@ -281,6 +282,7 @@ impl RunDirectory {
 /// reports. Such a file is never an artifact.
 pub fn is_host_file(path: &str) -> bool {
     path == RECORD
+        || path == SIGNATURE
         || path.starts_with("reports/")
         || path.starts_with("plugins/")
         || path.starts_with("data/forensic_trace.")

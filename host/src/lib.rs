@@ -10,6 +10,7 @@ pub mod conventions;
 pub mod dag;
 pub mod directory;
 pub mod events;
+pub mod evidence;
 pub mod files;
 pub mod limits;
 pub mod pipeline;

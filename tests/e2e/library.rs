@@ -16,6 +16,7 @@ fn run(bench: &Bench, id: &str, stop: Stop) -> RunOutcome {
         run_id: Some(RunId::parse(id).unwrap()),
         max_parallel: None,
         plugins: PluginSettings { compiler: BINARY.into(), cache: Some(shared_cache()) },
+        signing_key: None,
         stop,
     };
     QuantSdk::run_pipeline(&pipeline, options, &mut Silent).unwrap()

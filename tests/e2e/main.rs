@@ -4,13 +4,18 @@
 
 mod cancel;
 mod dag;
+mod disk;
 mod example;
 mod export;
+mod forward;
 mod library;
+mod otlp;
 mod recover;
 mod reports;
 mod sandbox;
+mod secrets;
 mod summarize;
 mod support;
 mod trace_file;
 mod validate;
+mod verify;

@@ -107,6 +107,8 @@ fn a_missing_or_broken_trace_is_said_and_the_plugins_go_on() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let report = bench.markdown();
         assert!(report.contains(if broken { "can't be read" } else { "missing" }), "{report}");
+        assert!(report.contains("ALTERED") && ran.stderr.contains("data/forensic_trace.json"), "{}", ran.stderr);
+        assert_eq!(bench.call(&["verify", "latest"]).code, Some(1));
         assert!(report.contains("Nothing bad was done"), "{report}");
     }
 }

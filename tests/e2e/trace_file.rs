@@ -149,7 +149,8 @@ fn a_secret_in_an_error_message_is_masked_in_trace_and_reports() {
     }
     let leaky = bench.trace().stage("leaky").clone();
     assert_eq!(leaky["status_message"], "exit code 1: RuntimeError: api_key=[REDACTED] refused");
-    assert_eq!(leaky["attributes"]["forensic.redactions"], 1);
+    let attempt = bench.trace().attempts("leaky")[0].clone();
+    assert_eq!(attempt["attributes"]["forensic.output_redactions"], 2);
     assert!(bench.markdown().contains("connecting to"), "{}", bench.markdown());
 }
 

@@ -17,11 +17,22 @@ META_PROFILE = "meta_production"
 RISK_PROFILES = ("hrp", "min_variance", "max_sharpe", "equal_weight")
 
 
+class Failure(SystemExit):
+    """The end of the stage, with its reason for whoever looks at the exception (see telemetry.py)."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(code)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
 def fail(message: str, code: int = EXIT_DATA) -> NoReturn:
     """End the stage with one clear line on stderr."""
     stage = os.environ.get("FORENSIC_STAGE_ID", Path(sys.argv[0]).name)
     print(f"{stage}: {message}", file=sys.stderr)
-    raise SystemExit(code)
+    raise Failure(message, code)
 
 
 def argument(choices: tuple[str, ...], what: str) -> str:

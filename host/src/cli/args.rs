@@ -42,6 +42,8 @@ pub(super) enum Command {
     Report(ReportCommand),
     /// Complete the record of a run that was killed, from its journal
     Recover(RecoverCommand),
+    /// Check that a run directory is what the run left behind
+    Verify(VerifyCommand),
     /// Look into traces
     #[command(subcommand)]
     Trace(TraceCommand),
@@ -63,6 +65,9 @@ pub(super) struct RunCommand {
     /// Attempts that may run at once [default: the pipeline's `max_parallel`, else the number of processors]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) max_parallel: Option<u32>,
+    /// Sign the run's evidence with this Ed25519 private key (PEM) [default: FORENSIC_SIGNING_KEY names the file]
+    #[arg(long, value_name = "FILE")]
+    pub(super) sign_key: Option<PathBuf>,
     /// What to print to standard output at the end
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -86,6 +91,9 @@ pub(super) struct ReportCommand {
     /// Folder that runs are below
     #[arg(long, value_name = "FOLDER", default_value = crate::directory::DEFAULT_ROOT)]
     pub(super) root: PathBuf,
+    /// Sign the evidence anew with this Ed25519 private key (PEM), should the report have changed
+    #[arg(long, value_name = "FILE")]
+    pub(super) sign_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +103,22 @@ pub(super) struct RecoverCommand {
     /// Folder that runs are below
     #[arg(long, value_name = "FOLDER", default_value = crate::directory::DEFAULT_ROOT)]
     pub(super) root: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyCommand {
+    /// A run id, a run directory, or `latest`
+    #[arg(default_value = "latest")]
+    pub(super) run: PathBuf,
+    /// Folder that runs are below
+    #[arg(long, value_name = "FOLDER", default_value = crate::directory::DEFAULT_ROOT)]
+    pub(super) root: PathBuf,
+    /// Public key (PEM) that the run must be signed by
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,8 @@ pub(super) enum Exit {
     Success,
     /// A stage failed.
     StageFailed,
+    /// A run directory is not what the run left behind.
+    NotIntact,
     /// Wrong usage or configuration.
     Usage,
     /// The run ran into its timeout.
@@ -25,7 +27,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Success => 0,
-            Exit::StageFailed => 1,
+            Exit::StageFailed | Exit::NotIntact => 1,
             Exit::Usage => 2,
             Exit::Timeout => 3,
             Exit::Policy => 4,

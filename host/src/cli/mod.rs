@@ -11,6 +11,7 @@ mod run;
 mod signals;
 mod trace;
 mod validate;
+mod verify;
 mod wit;
 
 use std::io::Write as _;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::evidence::SigningKey;
 use crate::plugin::{COMPILE_COMMAND, compile_child};
 use crate::run::PluginSettings;
 use args::{Arguments, Command, TraceCommand};
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Validate(ref command) => validate::validate(command, &arguments.common),
         Command::Report(ref command) => report::report(command, &arguments.common),
         Command::Recover(ref command) => recover::recover(command, &arguments.common),
+        Command::Verify(ref command) => verify::verify(command, &arguments.common),
         Command::Trace(TraceCommand::Summarize(ref command)) => trace::summarize(command),
         Command::Trace(TraceCommand::Export(ref command)) => trace::export(command),
         Command::Trace(TraceCommand::Merge(ref command)) => trace::merge(command, &arguments.common),
@@ -99,6 +102,11 @@ fn print(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::internal(error)),
         _ => Ok(()),
     }
+}
+
+/// The key to sign with, if there is one: by flag or by environment.
+fn signing_key(flag: Option<&std::path::Path>) -> Result<Option<SigningKey>, Failure> {
+    SigningKey::find(flag, |name| std::env::var_os(name)).map_err(Failure::usage)
 }
 
 /// Where plugins are compiled and kept: our own binary, and the user's cache folder if there is one.

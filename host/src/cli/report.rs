@@ -3,15 +3,16 @@
 use super::args::{Common, ReportCommand};
 use super::progress::{Progress, say};
 use super::run::level;
-use super::{Exit, Failure, Outcome, plugin_settings};
+use super::{Exit, Failure, Outcome, plugin_settings, signing_key};
 use crate::directory::RunDirectory;
 use crate::run::rebuild;
 
 pub(super) fn report(command: &ReportCommand, common: &Common) -> Outcome {
+    let key = signing_key(command.sign_key.as_deref())?;
     let directory = RunDirectory::find(&command.root, &command.run).map_err(Failure::usage)?;
     super::recover::complete(&directory, !common.quiet, false)?;
-    let (record, reported) =
-        rebuild(&directory, &plugin_settings()?, &mut Progress::new(level(common))).map_err(Failure::usage)?;
+    let (record, reported) = rebuild(&directory, &plugin_settings()?, key.as_ref(), &mut Progress::new(level(common)))
+        .map_err(Failure::usage)?;
     if !common.quiet {
         say(format_args!("{}  run {}: {}", record.result, record.run_id, reported.report.display()));
     }

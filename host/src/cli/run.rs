@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::{Common, Format, RunCommand};
 use super::progress::{BAD, GOOD, Level, Progress, say};
-use super::{Exit, Failure, Outcome, plugin_settings, print, signals, validate};
+use super::{Exit, Failure, Outcome, plugin_settings, print, signals, signing_key, validate};
 use crate::conventions::result;
 use crate::dag::{Stop, StopReason};
 use crate::directory::{DEFAULT_ROOT, DirectoryError, RunId, TRACE};
@@ -20,10 +20,19 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     let root = command.root.clone().or_else(|| pipeline.root.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_ROOT));
     let stop = Stop::new();
     signals::stop_on_signals(stop.clone()).map_err(Failure::internal)?;
-    let options = RunOptions { root, run_id, max_parallel: command.max_parallel, plugins: plugin_settings()?, stop };
+    let options = RunOptions {
+        root,
+        run_id,
+        max_parallel: command.max_parallel,
+        plugins: plugin_settings()?,
+        signing_key: signing_key(command.sign_key.as_deref())?,
+        stop,
+    };
     let mut progress = Progress::new(level(common));
     let outcome = QuantSdk::run_pipeline(&pipeline, options, &mut progress).map_err(|error| match error {
-        RunError::Directory(DirectoryError::Exists { .. }) | RunError::Plugin { .. } => Failure::usage(error),
+        RunError::Directory(DirectoryError::Exists { .. }) | RunError::Plugin { .. } | RunError::Secret(_) => {
+            Failure::usage(error)
+        }
         _ => Failure::internal(error),
     })?;
     let exit = exit_code(&outcome);

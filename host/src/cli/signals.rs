@@ -1,6 +1,6 @@
 //! Signals: the first asks the run to stop, the second ends it.
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::dag::{Stop, StopReason};
@@ -10,10 +10,13 @@ use crate::dag::{Stop, StopReason};
 /// # Errors
 /// Where the handlers can't be set.
 pub(super) fn stop_on_signals(stop: Stop) -> std::io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    // A file that grew to the limit the user set is an error of the write, like a full disk, and no reason to die.
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGXFSZ])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            stop.stop(StopReason::Signal(signal));
+            if signal != SIGXFSZ {
+                stop.stop(StopReason::Signal(signal));
+            }
         }
     })?;
     Ok(())

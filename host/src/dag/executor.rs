@@ -1,5 +1,6 @@
 //! What runs attempts: one trait, so that a machine and a cluster look the same to the dispatcher.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use crate::clock::UnixNanos;
 use crate::pipeline::Command;
+use crate::redact::Redactor;
 
 /// One attempt to be run.
 #[derive(Debug)]
@@ -16,12 +18,15 @@ pub struct AttemptSpec<'a> {
     pub command: &'a Command,
     /// Where.
     pub workdir: &'a Path,
-    /// Variables beside the inherited ones; the last of a name holds.
-    pub env: Vec<(&'a str, OsString)>,
-    /// Takes standard output.
+    /// Changes to the inherited environment: a value to set, or `None` to take the variable away. The last of a name
+    /// holds.
+    pub env: Vec<(Cow<'a, str>, Option<OsString>)>,
+    /// Takes standard output, redacted.
     pub stdout: File,
-    /// Takes standard error.
+    /// Takes standard error, redacted.
     pub stderr: File,
+    /// Takes the secrets out of both before they are written.
+    pub redactor: &'a Redactor,
 }
 
 /// How a process ended.
@@ -33,8 +38,8 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// What is known of an attempt that ended.
-#[derive(Clone, Copy, Debug)]
+/// What is known of an attempt that ended. What an executor can't know is `None`, never 0.
+#[derive(Clone, Debug)]
 pub struct AttemptEnd {
     /// How it ended.
     pub exit: Exit,
@@ -46,6 +51,61 @@ pub struct AttemptEnd {
     pub peak_memory: u64,
     /// The true peak may be lower: this is the host's own, which a child inherits at its start.
     pub peak_memory_is_bound: bool,
+    /// Memory of all its processes together; `None` for an attempt that was over before the first look.
+    pub tree_memory: Option<TreeMemory>,
+    /// What the process and the children it waited for read and wrote.
+    pub io: Option<IoBytes>,
+    /// How often the process and the children it waited for left the processor.
+    pub switches: Option<ContextSwitches>,
+    /// Whether the kernel killed it for want of memory. `None` where that can't be told, and for a success.
+    pub oom_killed: Option<bool>,
+    /// How many places of its output were masked.
+    pub output_redactions: u64,
+    /// A process that outlived the attempt held its output open; what that wrote later is not recorded.
+    pub output_left_open: bool,
+    /// What could not be written to the logs.
+    pub output_lost: Option<OutputLost>,
+}
+
+/// Memory of an attempt's processes together, as far as looking now and then can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TreeMemory {
+    /// Largest sum of resident sets, bytes: a lower bound of the true peak, though pages that processes share count once
+    /// for each. Never below the peak of one process where that is exact.
+    pub peak: u64,
+    /// How often it was looked at.
+    pub samples: u32,
+}
+
+/// Bytes read and written, as Linux counts them in `/proc/<pid>/io`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IoBytes {
+    /// Fetched from storage.
+    pub read: u64,
+    /// Sent to storage, or caused to be sent: written pages count when they are made dirty.
+    pub written: u64,
+    /// Read through system calls, from wherever.
+    pub read_chars: u64,
+    /// Written through system calls, to wherever.
+    pub written_chars: u64,
+}
+
+/// How often processes left the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContextSwitches {
+    /// By themselves, to wait for something.
+    pub voluntary: u64,
+    /// Because others had to run.
+    pub involuntary: u64,
+}
+
+/// Output that is missing from an attempt's logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputLost {
+    /// How much, as far as it can be counted.
+    pub bytes: u64,
+    /// The first reason.
+    pub error: String,
 }
 
 /// The program could not be started.
@@ -62,6 +122,9 @@ fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => ". Is it installed and in PATH?",
         io::ErrorKind::PermissionDenied => ". Is it executable (chmod +x)?",
+        _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+            ". Raise the limit of open files (ulimit -n), or lower max_parallel"
+        }
         _ => "",
     }
 }
@@ -74,7 +137,7 @@ pub trait RunningAttempt {
     fn terminate(&mut self);
     /// Ends them.
     fn kill(&mut self);
-    /// Collects what is left of it.
+    /// Collects what is left of it. Does not block.
     ///
     /// # Errors
     /// Where the system does not say how it ended.
@@ -86,7 +149,8 @@ pub trait Executor {
     /// Name, for the record.
     fn name(&self) -> &'static str;
 
-    /// Starts an attempt; `ended` is called once, from any thread, with the time at which it ended.
+    /// Starts an attempt; `ended` is called once, from any thread, with the time at which it ended. By then its output
+    /// is in the logs, so the call can be later than that time.
     ///
     /// # Errors
     /// Where it can't be started; then `ended` is never called.

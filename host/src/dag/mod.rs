@@ -16,7 +16,10 @@ mod schedule;
 mod spans;
 mod stop;
 
-pub use executor::{AttemptEnd, AttemptSpec, Executor, Exit, LaunchError, RunningAttempt};
+pub use executor::{
+    AttemptEnd, AttemptSpec, ContextSwitches, Executor, Exit, IoBytes, LaunchError, OutputLost, RunningAttempt,
+    TreeMemory,
+};
 pub use local::LocalExecutor;
 pub use process::signal_name;
 pub use runner::{DagOutcome, DagRunner, RunContext};

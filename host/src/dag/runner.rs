@@ -1,17 +1,18 @@
 //! The dispatcher: one thread, one queue of events, all state.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::ffi::OsString;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind};
 
 use super::executor::{AttemptEnd, AttemptSpec, Executor, Exit, RunningAttempt};
-use super::process::signal_name;
+use super::process::{make_room_for_files, signal_name};
 use super::schedule::{Schedule, StageResult};
 use super::spans;
 use super::stop::{Stop, StopReason};
@@ -19,8 +20,11 @@ use crate::clock::{Clock, UnixNanos, nanos};
 use crate::conventions::{attr, env};
 use crate::directory::{DATA, RunDirectory, RunId, log_path};
 use crate::events::{Observer, RunEvent};
+use crate::evidence::{KEY_PEM_VARIABLE, KEY_VARIABLE};
 use crate::limits::show_duration;
 use crate::pipeline::Pipeline;
+use crate::telemetry::otlp::environment::{AttemptContext, variables};
+use crate::telemetry::otlp::receive::{Admission, Allowance, Receiver, Sender};
 use crate::telemetry::{HostSpan, RunTelemetry};
 
 /// Longest pause before an attempt, however often it has doubled.
@@ -43,6 +47,8 @@ pub struct RunContext<'a> {
     pub schedule_start: UnixNanos,
     /// Takes the spans.
     pub telemetry: &'a RunTelemetry,
+    /// Takes spans that stages send, and what one attempt may send.
+    pub receiver: Option<(&'a Receiver, Allowance)>,
     /// The run's span, parent of the stages.
     pub run_span: SpanContext,
     /// Takes logs and what stages write.
@@ -81,8 +87,8 @@ pub struct DagRunner<'a> {
     running: HashMap<u64, Running>,
     tickets: u64,
     timers: BinaryHeap<Reverse<(Instant, Timer)>>,
-    events: Receiver<Event>,
-    sender: Sender<Event>,
+    events: mpsc::Receiver<Event>,
+    sender: mpsc::Sender<Event>,
     stopped: Option<StopReason>,
     killed: bool,
     /// Stages with a result.
@@ -108,6 +114,8 @@ struct Running {
     stage: usize,
     span: HostSpan,
     process: Box<dyn RunningAttempt>,
+    /// Its right to send spans, which ends with it.
+    _admission: Option<Admission>,
     /// What the host did to end it.
     ended_by: Option<StageResult>,
 }
@@ -147,6 +155,7 @@ impl<'a> DagRunner<'a> {
 
     /// Runs all stages to their results.
     pub fn run(mut self) -> DagOutcome {
+        make_room_for_files(self.context.slots);
         self.observer.on_event(&RunEvent::RunStarted { stages: self.stages.len(), slots: self.context.slots });
         for (stage, state) in self.context.pipeline.stages.iter().zip(&mut self.stages) {
             if stage.needs.is_empty() {
@@ -294,33 +303,69 @@ impl<'a> DagRunner<'a> {
             SpanKind::Internal,
             Some(&stage_span.context()),
             start,
-            spans::attempt(id, attempt, nanos(state.backoff), &stage.command),
+            spans::attempt(id, attempt, nanos(state.backoff), &stage.command, context.telemetry.exporter().redactor()),
         );
+        let sender = Sender {
+            stage: id.to_owned(),
+            attempt,
+            trace_id: span.context().trace_id().to_bytes(),
+            span_id: span.context().span_id().to_bytes(),
+            stage_span_id: stage_span.context().span_id().to_bytes(),
+            run_span_id: context.run_span.span_id().to_bytes(),
+        };
+        // Without chance there are no tokens, and a stage runs without a place to send spans to.
+        let admission = context
+            .receiver
+            .and_then(|(receiver, allowance)| Some((receiver.port(), receiver.admit(sender, allowance).ok()?)));
         let launched = context
             .directory
             .create_logs(id, attempt)
             .map_err(|error| format!("can't make the log files: {error}"))
             .and_then(|(stdout, stderr)| {
                 let path = context.directory.path();
-                let mut environment: Vec<(&str, OsString)> =
-                    stage.env.iter().map(|(name, value)| (name.as_str(), value.into())).collect();
+                let mut environment: Vec<(Cow<'_, str>, Option<OsString>)> =
+                    stage.env.iter().map(|(name, value)| (name.into(), Some(value.into()))).collect();
+                let traceparent = span.traceparent();
+                if let Some((port, admission)) = &admission {
+                    let attempt = AttemptContext {
+                        port: *port,
+                        token: admission.token(),
+                        traceparent: &traceparent,
+                        tracestate: "",
+                        run_id: context.run_id.as_str(),
+                        stage: id,
+                    };
+                    let own = |name: &str| stage.env.get(name).map(OsString::from);
+                    let changes = variables(&|name| std::env::var_os(name), &own, &attempt);
+                    environment.extend(changes.into_iter().map(|(name, value)| (name.into(), value)));
+                }
+                // Whoever can read the key could sign what it likes.
+                environment.extend([KEY_VARIABLE, KEY_PEM_VARIABLE].map(|name| (name.into(), None)));
                 // Last, so that a stage can't be told that it is another one.
-                environment.extend([
+                let facts: [(&str, OsString); 6] = [
                     (env::RUN_ID, context.run_id.as_str().into()),
                     (env::RUN_DIR, path.into()),
                     (env::DATA_DIR, path.join(DATA).into()),
                     (env::STAGE_ID, id.into()),
                     (env::ATTEMPT, attempt.to_string().into()),
-                    (env::TRACEPARENT, span.traceparent().into()),
-                ]);
+                    (env::TRACEPARENT, traceparent.into()),
+                ];
+                environment.extend(facts.into_iter().map(|(name, value)| (name.into(), Some(value))));
                 let (sender, ticket) = (self.sender.clone(), self.tickets);
                 let ended = Box::new(move |time| {
                     // The dispatcher outlives every attempt that it started.
                     drop(sender.send(Event::Ended { ticket, time }));
                 });
-                let spec =
-                    AttemptSpec { command: &stage.command, workdir: &stage.workdir, env: environment, stdout, stderr };
-                self.executor.launch(spec, ended).map_err(|error| error.to_string())
+                let redactor = context.telemetry.exporter().redactor();
+                let spec = AttemptSpec {
+                    command: &stage.command,
+                    workdir: &stage.workdir,
+                    env: environment,
+                    stdout,
+                    stderr,
+                    redactor,
+                };
+                self.executor.launch(spec, ended).map_err(|error| redactor.text(&error.to_string()).text.into_owned())
             });
         match launched {
             Ok(process) => {
@@ -329,7 +374,9 @@ impl<'a> DagRunner<'a> {
                 }
                 let ticket = self.tickets;
                 self.tickets += 1;
-                self.running.insert(ticket, Running { stage: index, span, process, ended_by: None });
+                let admission = admission.map(|(_, admission)| admission);
+                let running = Running { stage: index, span, process, _admission: admission, ended_by: None };
+                self.running.insert(ticket, running);
                 if let Some(limit) = stage.timeout {
                     self.set_timer(limit, Timer::AttemptTimeout(ticket));
                 }
@@ -343,7 +390,9 @@ impl<'a> DagRunner<'a> {
     }
 
     fn attempt_ended(&mut self, ticket: u64, time: UnixNanos) {
-        let Some(Running { stage: index, span, process, ended_by }) = self.running.remove(&ticket) else { return };
+        let Some(Running { stage: index, span, process, _admission, ended_by }) = self.running.remove(&ticket) else {
+            return;
+        };
         let stage = &self.context.pipeline.stages[index];
         let (result, end, message) = match process.finish() {
             Err(error) => (StageResult::Error, None, Some(format!("the system does not say how it ended: {error}"))),
@@ -368,6 +417,11 @@ impl<'a> DagRunner<'a> {
                 (result, Some(end), message)
             }
         };
+        if let Some(lost) = end.as_ref().and_then(|end| end.output_lost.as_ref()) {
+            let log = log_path(stage.id.as_str(), self.stages[index].attempts, "*");
+            let text = format!("{} bytes of output are missing in {log}: {}", lost.bytes, lost.error);
+            self.observer.on_event(&RunEvent::Warning { text: &text });
+        }
         self.tell_attempt_end(span, result, end.as_ref(), time, message.clone());
         if self.stopped.is_none() && self.may_retry(index, result, end.as_ref()) {
             let state = &mut self.stages[index];

@@ -8,6 +8,7 @@ use crate::clock::nanos;
 use crate::conventions::{attr, error_type, kind};
 use crate::directory::log_path;
 use crate::pipeline::{Command, Pipeline};
+use crate::redact::Redactor;
 
 /// What is known of a stage before it runs.
 pub(super) fn stage(pipeline: &Pipeline, index: usize, ready: Option<u64>) -> Vec<KeyValue> {
@@ -38,14 +39,21 @@ pub(super) fn stage_end(result: StageResult, attempts: u32) -> [KeyValue; 3] {
     ]
 }
 
-/// What is known of an attempt before it runs. The command line is not recorded: it may hold secrets.
-pub(super) fn attempt(stage: &str, number: u32, backoff_ns: u64, command: &Command) -> Vec<KeyValue> {
-    let program = match command {
-        Command::Argv(argv) => argv.first().map_or("", String::as_str),
-        Command::Shell(_) => "/bin/sh",
+/// What is known of an attempt before it runs; secrets in its command line are masked.
+pub(super) fn attempt(
+    stage: &str,
+    number: u32,
+    backoff_ns: u64,
+    command: &Command,
+    redactor: &Redactor,
+) -> Vec<KeyValue> {
+    let (argv, masked) = match command {
+        Command::Argv(argv) => redactor.args(argv),
+        Command::Shell(text) => redactor.args(&["/bin/sh".into(), "-c".into(), text.clone()]),
     };
+    let program = argv.first().map_or("", String::as_str);
     let executable = program.rsplit('/').next().unwrap_or(program).to_owned();
-    vec![
+    let mut attributes = vec![
         KeyValue::new(attr::KIND, kind::ATTEMPT),
         KeyValue::new(attr::STAGE_ID, stage.to_owned()),
         KeyValue::new(attr::ATTEMPT, i64::from(number)),
@@ -53,7 +61,13 @@ pub(super) fn attempt(stage: &str, number: u32, backoff_ns: u64, command: &Comma
         KeyValue::new(attr::EXECUTABLE_NAME, executable),
         KeyValue::new(attr::LOG_STDOUT, log_path(stage, number, "out")),
         KeyValue::new(attr::LOG_STDERR, log_path(stage, number, "err")),
-    ]
+    ];
+    if masked > 0 {
+        attributes.push(KeyValue::new(attr::REDACTIONS, masked as i64));
+    }
+    let argv = argv.into_iter().map(StringValue::from).collect();
+    attributes.push(KeyValue::new(attr::COMMAND_ARGS, Value::Array(Array::String(argv))));
+    attributes
 }
 
 /// What is known of an attempt when it has ended; `end` is absent if it never started.
@@ -67,12 +81,41 @@ pub(super) fn attempt_end(result: StageResult, end: Option<&AttemptEnd>) -> Vec<
     attributes.extend([
         KeyValue::new(attr::CPU_USER_NS, nanos(end.cpu_user) as i64),
         KeyValue::new(attr::CPU_SYSTEM_NS, nanos(end.cpu_system) as i64),
-        KeyValue::new(attr::PEAK_MEMORY, i64::try_from(end.peak_memory).unwrap_or(i64::MAX)),
+        count(attr::PEAK_MEMORY, end.peak_memory),
     ]);
     if end.peak_memory_is_bound {
         attributes.push(KeyValue::new(attr::PEAK_MEMORY_IS_BOUND, true));
     }
+    if let Some(tree) = end.tree_memory {
+        attributes.push(count(attr::TREE_PEAK_MEMORY, tree.peak));
+        attributes.push(count(attr::TREE_MEMORY_SAMPLES, tree.samples.into()));
+    }
+    if let Some(io) = end.io {
+        attributes.extend([
+            count(attr::IO_READ, io.read),
+            count(attr::IO_WRITTEN, io.written),
+            count(attr::IO_READ_CHARS, io.read_chars),
+            count(attr::IO_WRITTEN_CHARS, io.written_chars),
+        ]);
+    }
+    if let Some(switches) = end.switches {
+        attributes.push(count(attr::VOLUNTARY_SWITCHES, switches.voluntary));
+        attributes.push(count(attr::INVOLUNTARY_SWITCHES, switches.involuntary));
+    }
+    attributes.extend(end.oom_killed.map(|oom| KeyValue::new(attr::OOM_KILLED, oom)));
+    if end.output_redactions > 0 {
+        attributes.push(count(attr::OUTPUT_REDACTIONS, end.output_redactions));
+    }
+    if end.output_left_open {
+        attributes.push(KeyValue::new(attr::OUTPUT_LEFT_OPEN, true));
+    }
+    attributes.extend(end.output_lost.as_ref().map(|lost| count(attr::OUTPUT_LOST, lost.bytes)));
     attributes
+}
+
+/// An attribute that counts; OpenTelemetry has no unsigned numbers.
+fn count(key: &'static str, value: u64) -> KeyValue {
+    KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX))
 }
 
 /// The cause, from the closed list; `None` for what is no error.

@@ -2,7 +2,7 @@
 //! nothing here knows of runs, traces or plugins' insides.
 //!
 //! The way through: the text is parsed into a document with byte ranges; `syntax` words what the parser found;
-//! `settings`, `stages` and `reports` turn the three kinds of tables into `model` with the typed getters of
+//! `settings`, `stages`, `reports`, `secrets` and `telemetry` turn the tables into `model` with the typed getters of
 //! `read`, `units` and `names`; `graph` finds cycles; `diagnostic` gathers every mistake and shows them all.
 //! A [`Pipeline`] exists only where there was none.
 
@@ -12,9 +12,11 @@ mod model;
 mod names;
 mod read;
 mod reports;
+mod secrets;
 mod settings;
 mod stages;
 mod syntax;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -23,7 +25,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Label, MAX_LISTED};
-pub use model::{Command, OnFailure, Pipeline, PluginSource, ReportStage, Retries, Source, Stage, StageId};
+pub use model::{
+    Command, OnFailure, Pipeline, PluginSource, Redaction, ReportStage, Retries, Secrets, Source, Stage, StageId,
+    Telemetry,
+};
 
 use diagnostic::Collector;
 use read::{Reader, Table};
@@ -142,7 +147,8 @@ fn below(dir: &Path, text: &str) -> PathBuf {
 }
 
 fn root(reader: &mut Reader, document: Table<'_>, dir: PathBuf, builtins: &[&str]) -> Option<Pipeline> {
-    let mistyped = reader.refuse_unknown(document, "the pipeline file", &["pipeline", "stages", "report"]);
+    const TABLES: [&str; 6] = ["pipeline", "stages", "report", "secrets", "redaction", "telemetry"];
+    let mistyped = reader.refuse_unknown(document, "the pipeline file", &TABLES);
     let settings = settings::read(reader, document, &dir, mistyped.contains(&"pipeline"));
     let stages = match document.get("stages") {
         Some(field) => stages::read(reader, &field, &dir),
@@ -152,6 +158,9 @@ fn root(reader: &mut Reader, document: Table<'_>, dir: PathBuf, builtins: &[&str
         Some(field) => reports::read(reader, &field, &dir, builtins),
         None => Vec::new(),
     };
+    let secrets = document.get("secrets").map(|field| secrets::read(reader, &field, &dir)).unwrap_or_default();
+    let redaction = document.get("redaction").map(|field| secrets::read_rules(reader, &field)).unwrap_or_default();
+    let telemetry = document.get("telemetry").map(|field| telemetry::read(reader, &field)).unwrap_or_default();
     let settings = settings?;
     Some(Pipeline {
         name: settings.name,
@@ -162,6 +171,9 @@ fn root(reader: &mut Reader, document: Table<'_>, dir: PathBuf, builtins: &[&str
         kill_grace: settings.kill_grace,
         stages,
         reports,
+        secrets,
+        redaction,
+        telemetry,
         source: Source { path: PathBuf::new(), text: String::new() },
         dir,
     })

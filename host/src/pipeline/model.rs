@@ -28,6 +28,12 @@ pub struct Pipeline {
     pub stages: Vec<Stage>,
     /// The report stages, in the order of the file.
     pub reports: Vec<ReportStage>,
+    /// `[secrets]`: exact values that are never stored.
+    pub secrets: Secrets,
+    /// `[redaction]`: what else is secret, and what isn't.
+    pub redaction: Redaction,
+    /// `[telemetry]`: spans of the stages' own.
+    pub telemetry: Telemetry,
     /// The file that it was read from.
     pub source: Source,
     /// Folder of that file, absolute.
@@ -158,6 +164,59 @@ pub enum OnFailure {
     Degrade,
     /// The run fails (exit code 4).
     Fail,
+}
+
+/// `[secrets]`: where the exact values stand that no file of a run may hold. The values themselves are read when the
+/// run starts, so that a pipeline can be checked where they aren't known.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Secrets {
+    /// `env`: variables of the host's own environment, without repeats.
+    pub env: Vec<String>,
+    /// `files`: absolute (below [`Pipeline::dir`] where they were relative), without repeats; whether they exist is
+    /// not known.
+    pub files: Vec<PathBuf>,
+}
+
+/// `[redaction]`: rules beyond the built-in ones, each within the limits of [`crate::redact`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Redaction {
+    /// `keys`: names whose values are secret.
+    pub keys: Vec<String>,
+    /// `patterns`: name and regular expression, which compiles, in the order of the file.
+    pub patterns: Vec<(String, String)>,
+    /// `allow_keys`: names whose values are not secret.
+    pub allow_keys: Vec<String>,
+    /// `allow_patterns`: name and regular expression, which compiles, in the order of the file.
+    pub allow_patterns: Vec<(String, String)>,
+}
+
+/// `[telemetry]`: what becomes of the spans that stages make themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telemetry {
+    /// `receive`: whether the run serves OTLP for its stages; true where nothing is set.
+    pub receive: bool,
+    /// `forward`: whether spans also go to the endpoint that `OTEL_EXPORTER_OTLP_ENDPOINT` names; true where nothing
+    /// is set.
+    pub forward: bool,
+    /// `spans_per_attempt`: the most that are taken from one attempt; 100,000 where nothing is set.
+    pub spans_per_attempt: u64,
+    /// `bytes_per_attempt`: the most that is taken from one attempt, in bytes of requests, unpacked; 64 MiB where
+    /// nothing is set.
+    pub bytes_per_attempt: u64,
+    /// `forward_timeout`: the most that forwarding adds to the end of a run; may be zero; 5 s where nothing is set.
+    pub forward_timeout: Duration,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            receive: true,
+            forward: true,
+            spans_per_attempt: 100_000,
+            bytes_per_attempt: 64 << 20,
+            forward_timeout: Duration::from_secs(5),
+        }
+    }
 }
 
 /// The text that a pipeline was read from.

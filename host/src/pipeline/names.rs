@@ -40,19 +40,23 @@ pub(super) fn repaired_id(id: &str) -> Option<String> {
     id_problem(fixed).is_none().then(|| fixed.to_owned())
 }
 
-/// Why a name of an environment variable is refused, or nothing.
-pub(super) fn env_problem(name: &str) -> Option<&'static str> {
+/// Why a text is no name of an environment variable, or nothing.
+pub(super) fn variable_problem(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         Some("it is empty")
     } else if name.contains('=') {
         Some("it contains `=`")
     } else if name.contains(|c: char| c.is_whitespace() || c.is_control()) {
         Some("it contains white space or a control character")
-    } else if name.starts_with("FORENSIC_") || name == "TRACEPARENT" {
-        Some("the host sets it")
     } else {
         None
     }
+}
+
+/// Why a stage can't set an environment variable of this name, or nothing.
+pub(super) fn env_problem(name: &str) -> Option<&'static str> {
+    let of_the_host = name.starts_with("FORENSIC_") || name == "TRACEPARENT";
+    variable_problem(name).or(of_the_host.then_some("the host sets it"))
 }
 
 /// A user's text for a message: short, on one line, nothing invisible.

@@ -215,6 +215,22 @@ impl Reader {
         )
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, field: &Field<'_>) -> Option<bool> {
+        match field.value {
+            DeValue::Boolean(value) => Some(*value),
+            DeValue::String(text) if matches!(text.as_ref(), "true" | "false") => {
+                let advice = format!("write it without quotes: {text}");
+                self.wrong_type(field, "true or false").help(advice);
+                None
+            }
+            _ => {
+                self.wrong_type(field, "true or false");
+                None
+            }
+        }
+    }
+
     /// A whole number within bounds.
     pub(super) fn number(&mut self, field: &Field<'_>, within: RangeInclusive<u64>) -> Option<u64> {
         let value = self.integer(field)?;

@@ -68,7 +68,8 @@ fn padded(bytes: &[u8], end: usize) -> usize {
     end + bytes[end..].iter().take(2).take_while(|&&b| b == b'=').count()
 }
 
-fn random(part: &str) -> bool {
+/// Whether a text looks like one that a machine drew, and not like a hash, an id or a public key.
+pub(super) fn random(part: &str) -> bool {
     let (mut lower, mut upper, mut digit) = (0, 0, 0);
     let mut counts = [0_u32; 128];
     let mut changes = 0;

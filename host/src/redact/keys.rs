@@ -38,6 +38,7 @@ const STRONG: &[&str] = &[
     "passcode",
     "secret",
     "secrets",
+    "clientsecret",
     "apikey",
     "apikeys",
     "credential",
@@ -76,6 +77,27 @@ const BEFORE_KEY: &[&str] = &[
     "session",
     "service",
     "deploy",
+];
+/// Every name that stands for a secret by the built-in rules holds one of these, in whatever case: where none of them
+/// stands, no name has to be looked at.
+const HINTS: &[&str] = &[
+    "pass",
+    "pw",
+    "secret",
+    "cred",
+    "key",
+    "token",
+    "auth",
+    "cookie",
+    "sessionid",
+    "sessid",
+    "mnemonic",
+    "jwt",
+    "sig",
+    "bearer",
+    "otp",
+    "otlp",
+    "phrase",
 ];
 /// A name that ends in one of these tells something about a secret, not the secret.
 const ABOUT: &[&str] = &[
@@ -284,12 +306,18 @@ impl Keys {
         let split = |list: &'static str, keys: &[String]| {
             keys.iter()
                 .map(|key| {
-                    let words: Vec<String> = Words::of(key).iter().map(String::from).collect();
+                    let words = words(key);
                     if words.is_empty() { Err(RuleError::EmptyKey { list, key: key.clone() }) } else { Ok(words) }
                 })
                 .collect::<Result<Vec<_>, _>>()
         };
         Ok(Self { extra: split("extra_keys", extra)?, allow: split("allow_keys", allow)? })
+    }
+
+    /// What a text has to hold, in whatever case, before any name in it can stand for a secret.
+    pub(super) fn hints(&self) -> Vec<&str> {
+        let extra = self.extra.iter().filter_map(|words| words.iter().max_by_key(|word| word.len()));
+        HINTS.iter().copied().chain(extra.map(String::as_str)).collect()
     }
 
     /// What the name says of its value.
@@ -360,6 +388,11 @@ impl Keys {
     }
 }
 
+/// The words of a name, lower case, without numbers at their ends.
+pub(super) fn words(key: &str) -> Vec<String> {
+    Words::of(key).iter().map(String::from).collect()
+}
+
 fn same(words: &[&str], rule: &[String]) -> bool {
     words.len() == rule.len() && words.iter().zip(rule).all(|(a, b)| a == b)
 }
@@ -369,4 +402,40 @@ pub(super) fn names_public_value(key: &str) -> bool {
     let words = Words::of(key);
     words.iter().next_back().is_some_and(|last| PUBLIC.contains(&last))
         || words.iter().any(|word| matches!(word, "public" | "sha"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_telling_name_holds_a_hint() {
+        let keys = Keys::new(&["wallet_address2".into()], &[]).unwrap();
+        let hints = keys.hints();
+        let built_in = STRONG
+            .iter()
+            .chain(WEAK_LAST)
+            .map(|word| (*word).to_owned())
+            .chain(STRONG_END.iter().map(|end| format!("x{end}")));
+        let pairs = BEFORE_KEY.iter().flat_map(|word| [format!("{word}_key"), format!("{word}Keys")]);
+        let others = [
+            "authorization",
+            "cookie",
+            "cookies",
+            "mnemonic",
+            "jwt",
+            "pwd",
+            "otlp.headers",
+            "seed_phrase",
+            "recovery phrase",
+            "key-data",
+            "x_mnemonic_y",
+            "x.cookie.y",
+            "walletAddress",
+        ];
+        for name in built_in.chain(pairs).chain(others.map(String::from)) {
+            assert_ne!(keys.classify(&name), Strength::No, "{name}");
+            assert!(hints.iter().any(|hint| name.to_ascii_lowercase().contains(hint)), "{name}");
+        }
+    }
 }

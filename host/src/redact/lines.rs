@@ -56,8 +56,12 @@ impl LineRedactor {
             let room = (MAX_LINE + self.overlap).saturating_sub(self.line.len()).max(1);
             let window = &bytes[..room.min(bytes.len())];
             if let Some(end) = memchr::memchr2(b'\n', b'\r', window) {
-                self.line.extend_from_slice(&window[..end]);
-                self.end_line(Some(window[end]), &mut out);
+                if self.line.is_empty() {
+                    self.end_line(&window[..end], Some(window[end]), &mut out);
+                } else {
+                    self.line.extend_from_slice(&window[..end]);
+                    self.end_held(Some(window[end]), &mut out);
+                }
                 bytes = &bytes[end + 1..];
             } else {
                 self.line.extend_from_slice(window);
@@ -75,7 +79,7 @@ impl LineRedactor {
     pub fn finish(mut self) -> Vec<u8> {
         let mut out = Vec::new();
         if !self.line.is_empty() {
-            self.end_line(None, &mut out);
+            self.end_held(None, &mut out);
         }
         if let State::Private { owed: Some(end), .. } = self.state {
             out.push(end);
@@ -88,9 +92,17 @@ impl LineRedactor {
         self.count
     }
 
-    fn end_line(&mut self, end: Option<u8>, out: &mut Vec<u8>) {
-        let line = std::mem::take(&mut self.line);
-        let mut rest = &line[..];
+    /// Ends the line that was held back.
+    fn end_held(&mut self, end: Option<u8>, out: &mut Vec<u8>) {
+        let mut line = std::mem::take(&mut self.line);
+        self.end_line(&line, end, out);
+        // Its memory serves the next one.
+        line.clear();
+        self.line = line;
+    }
+
+    fn end_line(&mut self, line: &[u8], end: Option<u8>, out: &mut Vec<u8>) {
+        let mut rest = line;
         let mut entropy = true;
         match self.state {
             State::Plain => {}

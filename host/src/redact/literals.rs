@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use super::{Hits, MAX_SECRET_BYTES, MIN_SECRET_CHARS, RuleError};
+use super::sieve::Sieve;
+use super::{Hits, MAX_SECRET_BYTES, MAX_SECRETS_BYTES, MIN_SECRET_CHARS, RuleError};
 
 /// A line of a declared value of many lines counts when it is at least this long.
 const MIN_LINE: usize = 8;
@@ -12,7 +13,7 @@ const MIN_LINE: usize = 8;
 const MIN_BASE64: usize = 6;
 
 pub(super) struct Literals {
-    search: Option<AhoCorasick>,
+    search: Option<(Sieve, AhoCorasick)>,
     /// For each pattern: whether it is a piece of base64, whose neighbours hold bits of the secret too.
     base64: Vec<bool>,
     longest: usize,
@@ -20,6 +21,10 @@ pub(super) struct Literals {
 
 impl Literals {
     pub(super) fn new(secrets: &[String]) -> Result<Self, RuleError> {
+        let bytes = secrets.iter().map(String::len).sum();
+        if bytes > MAX_SECRETS_BYTES {
+            return Err(RuleError::TooMuch { bytes });
+        }
         let mut forms: Vec<(Vec<u8>, bool)> = Vec::new();
         for (i, secret) in secrets.iter().enumerate() {
             let secret = secret.trim_matches(['\r', '\n']);
@@ -45,9 +50,13 @@ impl Literals {
         let search = if forms.is_empty() {
             None
         } else {
-            let built =
-                AhoCorasick::builder().match_kind(MatchKind::Standard).build(forms.iter().map(|(form, _)| form));
-            Some(built.map_err(|error| RuleError::Table(error.to_string()))?)
+            let built = AhoCorasick::builder()
+                // A full table of one long value would take 100 MB, and the sieve keeps most texts away from it.
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .match_kind(MatchKind::Standard)
+                .build(forms.iter().map(|(form, _)| form));
+            let sieve = Sieve::new(forms.iter().map(|(form, _)| form.as_slice()));
+            Some((sieve, built.map_err(|error| RuleError::Table(error.to_string()))?))
         };
         Ok(Self { search, base64: forms.into_iter().map(|(_, base64)| base64).collect(), longest })
     }
@@ -57,22 +66,54 @@ impl Literals {
     }
 
     pub(super) fn scan(&self, text: &str, hits: &mut Hits) {
-        let Some(search) = &self.search else { return };
+        let Some((sieve, search)) = &self.search else { return };
         let bytes = text.as_bytes();
-        self.find(search, bytes, |range| hits.push(range));
+        if sieve.may_hold(bytes) {
+            self.find(search, bytes, |range| hits.push(range));
+        }
         // Encodings are undone rather than enumerated: what is escaped differs from tool to tool. Twice, for text within text.
         for (sign, decode) in [(b'%', percent as Decode), (b'\\', backslash), (b'&', entity)] {
-            if memchr::memchr(sign, bytes).is_none() {
+            if !Self::may_hold_below(sieve, sign, decode, bytes) {
                 continue;
             }
-            let mut layer = decode(bytes, None);
-            for _ in 0..2 {
+            let mut layer = decode(bytes, Some(&Source::Text));
+            for _ in 0..LAYERS {
                 self.find(search, &layer.bytes, |range| hits.push(layer.source(range, bytes.len())));
                 if memchr::memchr(sign, &layer.bytes).is_none() {
                     break;
                 }
-                layer = decode(&layer.bytes, Some(&layer.at));
+                layer = decode(&layer.bytes, Some(&Source::Layer(&layer.at)));
             }
+        }
+    }
+
+    /// Whether a value may be in the decoded text: without keeping track of where its bytes came from, which costs more than decoding.
+    fn may_hold_below(sieve: &Sieve, sign: u8, decode: Decode, bytes: &[u8]) -> bool {
+        let mut decoded = Vec::new();
+        for depth in 0..LAYERS {
+            let from = if depth == 0 { bytes } else { &decoded };
+            if memchr::memchr(sign, from).is_none() {
+                return false;
+            }
+            decoded = decode(from, None).bytes;
+            if sieve.may_hold(&decoded) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The same, the slow way.
+    #[cfg(test)]
+    pub(super) fn scan_without_sieve(&self, text: &str, hits: &mut Hits) {
+        let Some((_, search)) = &self.search else { return };
+        let bytes = text.as_bytes();
+        self.find(search, bytes, |range| hits.push(range));
+        for decode in [percent as Decode, backslash, entity] {
+            let once = decode(bytes, Some(&Source::Text));
+            self.find(search, &once.bytes, |range| hits.push(once.source(range, bytes.len())));
+            let twice = decode(&once.bytes, Some(&Source::Layer(&once.at)));
+            self.find(search, &twice.bytes, |range| hits.push(twice.source(range, bytes.len())));
         }
     }
 
@@ -150,29 +191,53 @@ fn base64(bytes: &[u8], shift: usize, alphabet: &[u8; 64]) -> Vec<u8> {
     (first..last).map(|c| alphabet[usize::from((0..6).fold(0, |value, i| value << 1 | bit(c * 6 + i)))]).collect()
 }
 
-/// A decoded text and where each of its bytes came from.
+/// How often an encoding is undone.
+const LAYERS: usize = 2;
+
+/// A decoded text and, if asked for, where each of its bytes came from.
 struct Layer {
     bytes: Vec<u8>,
     at: Vec<usize>,
 }
 
-type Decode = fn(&[u8], Option<&Vec<usize>>) -> Layer;
+/// What a text was decoded from.
+enum Source<'l> {
+    Text,
+    Layer(&'l [usize]),
+}
+
+type Decode = fn(&[u8], Option<&Source<'_>>) -> Layer;
 
 impl Layer {
-    fn of(len: usize) -> Self {
-        Self { bytes: Vec::with_capacity(len), at: Vec::with_capacity(len) }
+    fn of(len: usize, source: Option<&Source<'_>>) -> Self {
+        Self { bytes: Vec::with_capacity(len), at: Vec::with_capacity(if source.is_some() { len } else { 0 }) }
     }
 
     fn source(&self, range: Range<usize>, end: usize) -> Range<usize> {
         self.at[range.start]..self.at.get(range.end).copied().unwrap_or(end)
     }
 
-    fn push(&mut self, source: Option<&Vec<usize>>, at: usize, bytes: &[u8]) {
-        let at = source.map_or(at, |source| source[at]);
-        for &byte in bytes {
-            self.bytes.push(byte);
-            self.at.push(at);
+    /// Adds bytes that one place stands for.
+    fn push(&mut self, source: Option<&Source<'_>>, at: usize, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        let at = match source {
+            None => return,
+            Some(Source::Text) => at,
+            Some(Source::Layer(source)) => source[at],
+        };
+        self.at.extend(bytes.iter().map(|_| at));
+    }
+
+    /// Adds what stands before the next sign as it is; returns where that is.
+    fn copy(&mut self, source: Option<&Source<'_>>, text: &[u8], from: usize, sign: u8) -> usize {
+        let to = memchr::memchr(sign, &text[from..]).map_or(text.len(), |len| from + len);
+        self.bytes.extend_from_slice(&text[from..to]);
+        match source {
+            None => {}
+            Some(Source::Text) => self.at.extend(from..to),
+            Some(Source::Layer(source)) => self.at.extend_from_slice(&source[from..to]),
         }
+        to
     }
 }
 
@@ -180,38 +245,39 @@ fn hex(digits: Option<&[u8]>) -> Option<u32> {
     digits?.iter().try_fold(0, |value, &digit| Some(value << 4 | char::from(digit).to_digit(16)?))
 }
 
-fn percent(text: &[u8], source: Option<&Vec<usize>>) -> Layer {
-    let mut out = Layer::of(text.len());
+fn percent(text: &[u8], source: Option<&Source<'_>>) -> Layer {
+    let mut out = Layer::of(text.len(), source);
     let mut i = 0;
-    while i < text.len() {
-        match (text[i], hex(text.get(i + 1..i + 3))) {
-            (b'%', Some(value)) => {
-                out.push(source, i, &[value as u8]);
-                i += 3;
-            }
-            (byte, _) => {
-                out.push(source, i, &[byte]);
-                i += 1;
-            }
+    loop {
+        i = out.copy(source, text, i, b'%');
+        if i == text.len() {
+            return out;
         }
+        let (byte, len) = hex(text.get(i + 1..i + 3)).map_or((b'%', 1), |value| (value as u8, 3));
+        out.push(source, i, &[byte]);
+        i += len;
     }
-    out
 }
 
-fn backslash(text: &[u8], source: Option<&Vec<usize>>) -> Layer {
-    let mut out = Layer::of(text.len());
+fn backslash(text: &[u8], source: Option<&Source<'_>>) -> Layer {
+    let mut out = Layer::of(text.len(), source);
     let mut high: Option<(usize, u32)> = None;
     let mut i = 0;
-    while i < text.len() {
-        let (byte, len) = match (text[i], text.get(i + 1)) {
-            (b'\\', Some(b'n')) => (b'\n', 2),
-            (b'\\', Some(b't')) => (b'\t', 2),
-            (b'\\', Some(b'r')) => (b'\r', 2),
-            (b'\\', Some(b'x')) => match hex(text.get(i + 2..i + 4)) {
-                Some(value) => (value as u8, 4),
-                None => (b'\\', 1),
-            },
-            (b'\\', Some(b'u')) => {
+    loop {
+        let start = i;
+        i = out.copy(source, text, i, b'\\');
+        if i > start {
+            high = None;
+        }
+        if i == text.len() {
+            return out;
+        }
+        let (byte, len) = match text.get(i + 1) {
+            Some(b'n') => (b'\n', 2),
+            Some(b't') => (b'\t', 2),
+            Some(b'r') => (b'\r', 2),
+            Some(b'x') => hex(text.get(i + 2..i + 4)).map_or((b'\\', 1), |value| (value as u8, 4)),
+            Some(b'u') => {
                 let Some(unit) = hex(text.get(i + 2..i + 6)) else {
                     out.push(source, i, b"\\");
                     i += 1;
@@ -232,29 +298,31 @@ fn backslash(text: &[u8], source: Option<&Vec<usize>>) -> Layer {
                 i += 6;
                 continue;
             }
-            (b'\\', Some(&next)) if next.is_ascii_punctuation() => (next, 2),
-            (byte, _) => (byte, 1),
+            Some(&next) if next.is_ascii_punctuation() => (next, 2),
+            _ => (b'\\', 1),
         };
         high = None;
         out.push(source, i, &[byte]);
         i += len;
     }
-    out
 }
 
-fn entity(text: &[u8], source: Option<&Vec<usize>>) -> Layer {
+fn entity(text: &[u8], source: Option<&Source<'_>>) -> Layer {
     const NAMED: [(&[u8], u8); 6] =
         [(b"&amp;", b'&'), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&apos;", b'\''), (b"&nbsp;", b' ')];
-    let mut out = Layer::of(text.len());
+    let mut out = Layer::of(text.len(), source);
     let mut i = 0;
-    while i < text.len() {
+    loop {
+        i = out.copy(source, text, i, b'&');
+        if i == text.len() {
+            return out;
+        }
         let rest = &text[i..];
         let named = NAMED.iter().find(|(name, _)| rest.starts_with(name)).map(|&(name, byte)| (byte, name.len()));
-        let (byte, len) = named.or_else(|| numbered(rest)).unwrap_or((text[i], 1));
+        let (byte, len) = named.or_else(|| numbered(rest)).unwrap_or((b'&', 1));
         out.push(source, i, &[byte]);
         i += len;
     }
-    out
 }
 
 /// `&#39;`, `&#x27;`

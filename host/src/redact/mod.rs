@@ -17,8 +17,10 @@ mod lines;
 mod literals;
 mod pairs;
 mod shapes;
+mod sieve;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -40,6 +42,8 @@ pub const MIN_SECRET_CHARS: usize = 4;
 pub const MAX_SECRET_BYTES: usize = 16 << 10;
 /// How many secrets can be declared.
 pub const MAX_SECRETS: usize = 1_000;
+/// How many bytes all declared secrets can have together: each is searched for in a dozen encodings.
+pub const MAX_SECRETS_BYTES: usize = 256 << 10;
 /// How many extra keys, and how many allowed keys.
 pub const MAX_KEYS: usize = 256;
 /// How many extra patterns, and how many allowed patterns: each is one more walk over the text.
@@ -99,6 +103,14 @@ pub enum RuleError {
         /// Its place in the list, from 1.
         number: usize,
         /// How long it is.
+        bytes: usize,
+    },
+    /// The declared secrets are too long together.
+    #[error(
+        "the declared secrets have {bytes} bytes together, more than {MAX_SECRETS_BYTES}: declare the secret parts only"
+    )]
+    TooMuch {
+        /// How long they are.
         bytes: usize,
     },
     /// A list has more entries than the limit.
@@ -195,11 +207,12 @@ impl Redactor {
         limit("allowed keys", rules.allow_keys.len(), MAX_KEYS)?;
         limit("extra patterns", rules.extra_patterns.len(), MAX_PATTERNS)?;
         limit("allowed patterns", rules.allow_patterns.len(), MAX_PATTERNS)?;
+        let keys = Keys::new(&rules.extra_keys, &rules.allow_keys)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 literals: literals::Literals::new(&rules.secrets)?,
-                keys: Keys::new(&rules.extra_keys, &rules.allow_keys)?,
-                shapes: shapes::Shapes::new()?,
+                shapes: shapes::Shapes::new(&keys)?,
+                keys,
                 extra: patterns("extra", &rules.extra_patterns, false)?,
                 allow: patterns("allowed", &rules.allow_patterns, true)?,
             }),
@@ -210,10 +223,17 @@ impl Redactor {
     pub fn value<'a>(&self, key: Option<&str>, text: &'a str) -> Redacted<'a> {
         let Some(key) = key else { return self.text(text) };
         let strength = self.inner.keys.classify(key);
-        if strength != Strength::No && !pairs::keep(text, strength, false) && !self.allowed(text) {
+        let secret =
+            |text: &str| strength != Strength::No && !pairs::keep(text, strength, false) && !self.allowed(text);
+        if secret(text) {
             return Redacted { text: Cow::Borrowed(MARK), count: 1 };
         }
-        self.clean(text, !keys::names_public_value(key))
+        let done = self.clean(text, !keys::names_public_value(key));
+        // What looked like no value, such as `<…>`, may look like one without what was in it.
+        if done.count > 0 && secret(&done.text) {
+            return Redacted { text: Cow::Borrowed(MARK), count: done.count };
+        }
+        done
     }
 
     /// Redacts free text: a message, a command line, a document.
@@ -242,6 +262,19 @@ impl Redactor {
             })
             .collect();
         (argv, count)
+    }
+
+    /// Whether the value of an environment variable is a secret although nobody declared it: the name says so (by the
+    /// built-in rules and [`Rules::extra_keys`], less [`Rules::allow_keys`]), and the value is distinctive enough to
+    /// be searched for everywhere: no word of a language, path, small number, address or stand-in such as `$VAR`, and
+    /// at least 8 characters.
+    pub fn secret_by_name(&self, name: &str, value: &str) -> bool {
+        values::secret_by_name(&self.inner.keys, name, value) && !self.allowed(value)
+    }
+
+    /// The same without a name, for a part of such a value.
+    pub fn distinctive(&self, value: &str) -> bool {
+        values::distinctive(value) && !self.allowed(value)
     }
 
     /// A filter for a stream of lines, such as a stage's output.
@@ -278,10 +311,10 @@ impl Redactor {
         }
         let inner = &*self.inner;
         let mut hits = Hits::new();
-        let public = inner.shapes.scan(text, &inner.keys, &mut hits);
-        pairs::scan(text, &inner.keys, &mut hits);
+        let seen = inner.shapes.scan(text, &inner.keys, &mut hits);
+        pairs::scan(text, &seen.telling, &inner.keys, &mut hits);
         if entropy {
-            entropy::scan(text, &public, &mut hits);
+            entropy::scan(text, &seen.public, &mut hits);
         }
         for rule in &inner.extra {
             hits.extend(rule.find_iter(text.as_bytes()).map(|m| widen(text, m.range())));
@@ -292,6 +325,48 @@ impl Redactor {
         inner.literals.scan(text, &mut hits);
         replace(text, hits)
     }
+}
+
+/// Why a regular expression can't be a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternProblem {
+    /// What is wrong, in a few words, without the expression.
+    pub why: String,
+    /// What to do about it.
+    pub advice: &'static str,
+}
+
+/// Whether a regular expression can be a rule of [`Rules::extra_patterns`] or [`Rules::allow_patterns`].
+///
+/// # Errors
+/// [`PatternProblem`]: it doesn't compile, is too large, or matches the empty text.
+pub fn check_pattern(pattern: &str) -> Result<(), PatternProblem> {
+    match patterns("", &[(String::new(), pattern.to_owned())], true) {
+        Ok(_) => Ok(()),
+        Err(RuleError::EmptyPattern { .. }) => Err(PatternProblem {
+            why: "it matches the empty text, and so everywhere".to_owned(),
+            advice: "ask for at least one character, with `+` or `{1,}`",
+        }),
+        Err(RuleError::BadPattern { why, .. }) if why.contains("size limit") => Err(PatternProblem {
+            why: format!("compiled it is larger than {} KiB", MAX_PATTERN_SIZE >> 10),
+            advice: "make it shorter, or its repetitions fewer",
+        }),
+        Err(RuleError::BadPattern { why, .. }) => {
+            // The compiler draws the expression and a caret under it; its last line says what is wrong.
+            let last = why.lines().next_back().unwrap_or_default();
+            let why = last.trim().strip_prefix("error: ").unwrap_or(last).to_owned();
+            let advice =
+                "classes are ASCII; look-around and back-references don't exist; in \"…\" write `\\\\` for a backslash";
+            Err(PatternProblem { why, advice })
+        }
+        Err(other) => Err(PatternProblem { why: other.to_string(), advice: "write another one" }),
+    }
+}
+
+/// The words that a name consists of for [`Rules::extra_keys`] and [`Rules::allow_keys`]: names with the same words
+/// are the same rule. Empty: it can't be one.
+pub fn key_words(key: &str) -> Vec<String> {
+    keys::words(key)
 }
 
 fn limit(what: &'static str, count: usize, limit: usize) -> Result<(), RuleError> {

@@ -5,7 +5,12 @@ use std::ops::Range;
 use super::keys::{Keys, Strength};
 use super::{Hits, MARK};
 
-const MAX_KEY: usize = 96;
+/// The most of a name that is looked at, and of the name of a flag with its dashes.
+pub(super) const MAX_KEY: usize = 96;
+pub(super) const MAX_FLAG: usize = 66;
+/// The most that stands between a name and its separator: blanks, quotes with their escapes, a terminal's colour, ` is`; and then the
+/// separator itself, which is up to three bytes long.
+pub(super) const REACH: usize = 64;
 /// How much of a line can belong to a header.
 const MAX_HEADER: usize = 8 << 10;
 
@@ -156,10 +161,19 @@ const CODE: &[&str] = &[
     "Option<",
 ];
 
-pub(super) fn scan(text: &str, keys: &Keys, hits: &mut Hits) {
-    let bytes = text.as_bytes();
+/// Reports the values of telling names in the given parts of a text (ascending); elsewhere none can stand.
+pub(super) fn scan(text: &str, parts: &[Range<usize>], keys: &Keys, hits: &mut Hits) {
     let mut at = 0;
-    while at < bytes.len() {
+    for part in parts {
+        at = scan_part(text, at.max(part.start)..part.end, keys, hits);
+    }
+}
+
+/// The same for one part; returns where the next one can start.
+fn scan_part(text: &str, part: Range<usize>, keys: &Keys, hits: &mut Hits) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = part.start;
+    while at < part.end {
         let len = match bytes[at] {
             b'=' => 1,
             b':' if bytes.get(at + 1) != Some(&b':')
@@ -199,6 +213,7 @@ pub(super) fn scan(text: &str, keys: &Keys, hits: &mut Hits) {
             None => at + len,
         };
     }
+    at
 }
 
 /// The value of the pair whose separator stands here, if its name says that it is secret.
@@ -543,7 +558,10 @@ fn flag(text: &str, at: usize, keys: &Keys) -> Option<Range<usize>> {
 /// Whether a text stands for a value that isn't there: empty, a variable, a mark.
 pub(super) fn placeholder(value: &str) -> bool {
     let value = value.trim();
-    if value.replace(MARK, "").is_empty() || NOTHING.iter().any(|word| value.eq_ignore_ascii_case(word)) {
+    if value.is_empty()
+        || value.contains(MARK) && value.replace(MARK, "").is_empty()
+        || NOTHING.iter().any(|word| value.eq_ignore_ascii_case(word))
+    {
         return true;
     }
     let bytes = value.as_bytes();

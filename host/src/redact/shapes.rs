@@ -1,9 +1,10 @@
 //! Values that give themselves away: private keys, provider tokens, webhooks, passwords in URLs, credentials in headers and command lines.
-//! One Aho-Corasick walk finds the places; a small check at each decides.
+//! One Aho-Corasick walk finds the places, and those where a telling name may stand (for `pairs`); a small check at each decides.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use memchr::memmem;
 
 use super::keys::Keys;
@@ -189,6 +190,33 @@ pub(super) struct Shapes {
     search: AhoCorasick,
 }
 
+/// What a walk over a text tells those that come after it.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Blocks of public keys and certificates, whose randomness means nothing.
+    pub(super) public: Vec<Range<usize>>,
+    /// Where a name that stands for a secret can have its separator, or its flag the dash; ascending, apart.
+    pub(super) telling: Vec<Range<usize>>,
+}
+
+impl Seen {
+    /// A hint of a telling name stands at `start..end`.
+    fn tell(&mut self, bytes: &[u8], start: usize, end: usize) {
+        if self.telling.last().is_some_and(|last| last.start <= start && end + pairs::REACH <= last.end) {
+            return;
+        }
+        let of_flag = |b: &&u8| is_word(**b);
+        let of_key = |b: &&u8| is_word(**b) || **b == b'.';
+        let before = bytes[..start].iter().rev().take(pairs::MAX_FLAG).take_while(of_flag).count();
+        let after = bytes[end..].iter().take(pairs::MAX_KEY).take_while(of_key).count();
+        let mut window = start - before..(end + after + pairs::REACH).min(bytes.len());
+        while let Some(last) = self.telling.pop_if(|last| window.start <= last.end) {
+            window = last.start.min(window.start)..last.end.max(window.end);
+        }
+        self.telling.push(window);
+    }
+}
+
 /// A block `-----BEGIN …` without its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Block {
@@ -197,26 +225,31 @@ pub(super) enum Block {
 }
 
 impl Shapes {
-    pub(super) fn new() -> Result<Self, RuleError> {
+    pub(super) fn new(keys: &Keys) -> Result<Self, RuleError> {
         let prefixes = SHAPES.iter().map(|shape| match shape {
             Token(prefix, ..) | Exact(prefix, ..) => *prefix,
             _ => "",
         });
-        let words = prefixes.chain(OTHERS.iter().map(|(word, _)| *word));
-        let search = AhoCorasick::builder().ascii_case_insensitive(true).build(words);
+        let words = prefixes.chain(OTHERS.iter().map(|(word, _)| *word)).chain(keys.hints());
+        // A full table: every byte of every text goes through it.
+        let search = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words);
         Ok(Self { search: search.map_err(|error| RuleError::Table(error.to_string()))? })
     }
 
-    /// Reports secrets; returns the blocks of public keys and certificates, whose randomness means nothing.
-    pub(super) fn scan(&self, text: &str, keys: &Keys, hits: &mut Hits) -> Vec<Range<usize>> {
+    /// Reports secrets, and what others have to know of the text.
+    pub(super) fn scan(&self, text: &str, keys: &Keys, hits: &mut Hits) -> Seen {
         let bytes = text.as_bytes();
-        let mut public: Vec<Range<usize>> = Vec::new();
+        let mut seen = Seen::default();
         // Where the last finding, block, token without a dot, or command ended: nothing is read twice.
         let (mut done, mut block, mut no_jwt, mut command) = (0, 0, 0, 0);
         for found in self.search.find_overlapping_iter(bytes) {
             let (start, end) = (found.start(), found.end());
             let index = found.pattern().as_usize();
-            let shape = SHAPES.get(index).copied().unwrap_or_else(|| OTHERS[index - SHAPES.len()].1);
+            let shape = SHAPES.get(index).or_else(|| Some(&OTHERS.get(index - SHAPES.len())?.1));
+            let Some(&shape) = shape else {
+                seen.tell(bytes, start, end);
+                continue;
+            };
             if start < done {
                 continue;
             }
@@ -268,7 +301,7 @@ impl Shapes {
                         match kind {
                             Block::Private => Some(range),
                             Block::Public => {
-                                public.push(range);
+                                seen.public.push(range);
                                 None
                             }
                         }
@@ -283,7 +316,7 @@ impl Shapes {
                 hits.push(range);
             }
         }
-        public
+        seen
     }
 }
 
@@ -321,7 +354,9 @@ fn pem(text: &str, start: usize) -> Option<(Block, Range<usize>)> {
 
 /// The kind of the block that the text leaves open.
 pub(super) fn open_block(text: &str) -> Option<Block> {
-    let start = memmem::rfind(text.as_bytes(), b"-----BEGIN ")?;
+    static BEGIN: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("-----BEGIN "));
+    let first = BEGIN.find(text.as_bytes())?;
+    let start = first + memmem::rfind(&text.as_bytes()[first..], b"-----BEGIN ")?;
     if memmem::find(&text.as_bytes()[start..], b"-----END ").is_some() {
         return None;
     }

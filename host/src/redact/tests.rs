@@ -117,6 +117,7 @@ const TEXTS: &[&str] = &[
     "Password = «12345678»",
     "credentials: «abc:def»",
     "encryption_key: «abcdef»",
+    "clientsecret=«abcdef»",
     // Command lines.
     "run --password «hunter2» --fast",
     "run --password=«hunter2» --fast",
@@ -392,6 +393,13 @@ fn values() {
 }
 
 #[test]
+fn a_stand_in_that_held_a_secret_is_no_stand_in() {
+    let redactor = plain();
+    let once = redactor.value(Some("password"), "<api_key:\">");
+    assert_eq!((&*once.text, once.count), (MARK, 1));
+}
+
+#[test]
 fn argument_vectors() {
     let redactor = plain();
     for raw in ARGS {
@@ -401,6 +409,65 @@ fn argument_vectors() {
         assert_eq!(got.join("|"), expected);
         assert_eq!(redactor.args(&got), (got, 0));
     }
+}
+
+/// A variable's name and value: whether the value is searched for everywhere.
+const BY_NAME: &[(&str, &str, bool)] = &[
+    ("DB_PASSWORD", "hunter22", true),
+    ("API_KEY", "k9-2f7c1b", true),
+    ("AWS_SECRET_ACCESS_KEY", "wJalr/XUtnFEMI+K7MDENG/bPxRfiCY", true),
+    ("SECRET", "/aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY", true),
+    ("WALLET_MNEMONIC", "apple banana cherry dog", true),
+    ("PASSPHRASE", "correct horse battery", true),
+    ("PIN_PASSWORD", "123456789012", true),
+    ("PASSWORD", "p@ssword", true),
+    ("PASSWORD", "abcdefghijklmnopqrstuvwxyz", true),
+    ("BROKER_SECRET", "amqp://u:pw@mq/v", true),
+    ("PASSWORD", "hunter2", false),
+    ("PASSWORD", "production", false),
+    ("PASSWORD", "PRODUCTION", false),
+    ("PASSWORD", "Disabled by policy", true),
+    ("API_TOKEN", "github-actions", false),
+    ("API_TOKEN", "oauth2-proxy", false),
+    ("API_TOKEN", "us-east-1", false),
+    ("SERVICE_KEY", "us-east1.example.com", false),
+    ("SERVICE_KEY", "localhost:8080", false),
+    ("CREDENTIALS", "https://vault.example.com/v1", false),
+    ("CREDENTIALS", "/etc/app/credentials.json", false),
+    ("CREDENTIALS", "C:\\keys\\k1.json", false),
+    ("TOKEN", "1.7976931348", false),
+    ("TOKEN", "2026-11-22T09:16:00Z", false),
+    ("SECRET", "${VAULT_SECRET1}", false),
+    ("SECRET", "xxxxxxxxxxxx", false),
+    ("SECRET", "[REDACTED]", false),
+    ("SSH_AUTH_SOCK", "aB3dE5fG7hJ9", false),
+    ("GPG_TTY", "aB3dE5fG7hJ9", false),
+    ("TOKEN_FILE", "aB3dE5fG7hJ9", false),
+    ("SECRET_PATH", "aB3dE5fG7hJ9", false),
+    ("PATH", "aB3dE5fG7hJ9", false),
+];
+
+#[test]
+fn variables_by_name() {
+    let redactor = plain();
+    for (name, value, secret) in BY_NAME {
+        assert_eq!(redactor.secret_by_name(name, value), *secret, "{name}={value}");
+    }
+}
+
+#[test]
+fn patterns_and_keys_can_be_checked_alone() {
+    assert_eq!(check_pattern("ORD-[0-9]{8}"), Ok(()));
+    for (pattern, why) in [
+        ("(", "unclosed group"),
+        ("a*", "it matches the empty text, and so everywhere"),
+        ("(?=a)b", "look-around, including look-ahead and look-behind, is not supported"),
+        (r"(?:a{1000}){1000}", "compiled it is larger than 256 KiB"),
+    ] {
+        assert_eq!(check_pattern(pattern).unwrap_err().why, why, "{pattern}");
+    }
+    assert_eq!(key_words("walletAddress2"), key_words("WALLET-ADDRESS"));
+    assert!(key_words("--").is_empty());
 }
 
 #[test]
@@ -612,7 +679,109 @@ fn texts_of_traps() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }
 
+/// The same without short cuts: names are looked for everywhere, values without the sieve.
+fn slowly(redactor: &Redactor, text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..MAX_ROUNDS {
+        if text.len() < MIN_SECRET_CHARS {
+            break;
+        }
+        let inner = &*redactor.inner;
+        let mut hits = Hits::new();
+        let seen = inner.shapes.scan(&text, &inner.keys, &mut hits);
+        pairs::scan(&text, std::slice::from_ref(&(0..text.len())), &inner.keys, &mut hits);
+        entropy::scan(&text, &seen.public, &mut hits);
+        hits.retain(|range| !redactor.allowed(&text[widen(&text, range.clone())]));
+        inner.literals.scan_without_sieve(&text, &mut hits);
+        match replace(&text, hits) {
+            Some((next, _)) => text = next,
+            None => return text,
+        }
+    }
+    text
+}
+
+#[test]
+fn short_cuts_find_the_same_in_every_case() {
+    let redactor = plain();
+    for raw in TEXTS {
+        let (text, _) = case(raw);
+        assert_eq!(redactor.text(&text).text, slowly(&redactor, &text), "{text}");
+    }
+}
+
+/// A declared secret that stands anywhere round the place where an endless line is cut.
+#[test]
+fn a_declared_secret_is_masked_wherever_pieces_end() {
+    let secret = "tr0ub4dor-and-3";
+    let redactor = Redactor::new(&Rules { secrets: vec![secret.into()], ..Rules::default() }).unwrap();
+    for cut in [56 << 10, 64 << 10, 72 << 10] {
+        for shift in 0..2 * secret.len() {
+            let before = ".,".repeat(cut / 2 - secret.len()) + &".".repeat(shift);
+            let mut lines = redactor.lines();
+            let mut out = Vec::new();
+            for piece in format!("{before}{secret} {}\n", ";.".repeat(9 << 10)).as_bytes().chunks(4096) {
+                out.extend(lines.push(piece));
+            }
+            let masked = lines.count();
+            out.extend(lines.finish());
+            let out = String::from_utf8(out).unwrap();
+            assert!(masked == 1 && out.starts_with(&format!("{before}{MARK} ;.")), "cut {cut}, shift {shift}");
+        }
+    }
+}
+
+#[test]
+fn the_longest_values_are_found_too() {
+    let secret = "x1-".repeat(MAX_SECRET_BYTES / 3);
+    let redactor = Redactor::new(&Rules { secrets: vec![secret.clone()], ..Rules::default() }).unwrap();
+    let mut lines = redactor.lines();
+    let mut out = lines.push(format!("{}{secret} {secret}", ". ".repeat(30 << 10)).as_bytes());
+    out.extend(lines.finish());
+    assert!(!String::from_utf8(out).unwrap().contains("x1-x1"));
+    let too_much = Redactor::new(&Rules { secrets: vec![secret; 17], ..Rules::default() }).unwrap_err();
+    assert!(too_much.to_string().contains("together"), "{too_much}");
+}
+
+fn planted() -> impl Strategy<Value = (Vec<String>, String)> {
+    let secret = proptest::string::string_regex("[a-zA-Z0-9%&\"\\\\+/ é-]{4,40}").unwrap();
+    let secrets = proptest::collection::vec(secret, 1..6).prop_map(|mut secrets: Vec<String>| {
+        secrets.retain(|secret| secret.trim().chars().count() >= MIN_SECRET_CHARS);
+        secrets
+    });
+    (secrets, proptest::collection::vec((texts_of_traps(), any::<proptest::sample::Index>(), 0..5_usize), 1..6))
+        .prop_map(|(secrets, pieces)| {
+            let mut text = String::new();
+            for (piece, which, form) in pieces {
+                text += &piece;
+                if secrets.is_empty() {
+                    continue;
+                }
+                let secret = which.get(&secrets);
+                match form {
+                    0 => text += secret,
+                    1 => text += &serde_json::to_string(secret).unwrap(),
+                    2 => secret.bytes().for_each(|b| text += &format!("%{b:02X}")),
+                    3 => secret.bytes().for_each(|b| text += &format!("{b:02x}")),
+                    _ => {}
+                }
+            }
+            (secrets, text)
+        })
+}
+
 proptest! {
+    #[test]
+    fn short_cuts_find_the_same((secrets, text) in planted(), key in "[a-z]{3,8}(_[a-z]{2,4})?") {
+        let redactor = Redactor::new(&Rules { secrets: secrets.clone(), extra_keys: vec![key.clone()], ..Rules::default() }).unwrap();
+        let text = format!("{key}: abcdef1 {text} --{key} x1y2z3");
+        let fast = redactor.text(&text);
+        prop_assert_eq!(&fast.text, &slowly(&redactor, &text));
+        for secret in secrets.iter().filter(|secret| !MARK.contains(&secret[..])) {
+            prop_assert!(!fast.text.contains(secret), "{:?} in {:?}", secret, fast.text);
+        }
+    }
+
     #[test]
     fn twice_is_once(text in texts_of_traps(), key in proptest::sample::select(&["password", "name", "pwd", "auth", "id"][..])) {
         let redactor = Redactor::new(&Rules { secrets: vec!["secret1".into(), "DACT".into(), "]end".into()], ..Rules::default() }).unwrap();

@@ -2,7 +2,7 @@
 //! same input. A table's row stands on one line, so that a person can read the file, too.
 
 use super::frame::level;
-use super::health::{failures_json, notes};
+use super::health::{failures_json, inside_json, notes, resources_json};
 use super::{FindingCounts, ReportInput, Section, Status};
 use crate::plugin::document::{
     Block, Cell, ChartKind, Column, ColumnFormat, Document, Finding, HealthDetail, KeyValue, Severity,
@@ -36,6 +36,8 @@ pub(super) fn report(input: &ReportInput<'_>, findings: FindingCounts) -> String
             stages: baseline.stages.iter().map(|(id, ns)| StageDuration { id, duration_ns: *ns }).collect(),
         }),
         failures: failures_json(input),
+        resources: resources_json(input),
+        inside: inside_json(input),
         findings,
         reports: input.sections.iter().map(section).collect(),
         notes: notes(input),
@@ -55,6 +57,8 @@ struct Report<'a> {
     trace_problem: Option<&'a str>,
     baseline: Option<BaselineJson<'a>>,
     failures: Vec<super::health::FailureJson<'a>>,
+    resources: Vec<Box<RawValue>>,
+    inside: Option<super::health::InsideJson<'a>>,
     findings: FindingCounts,
     reports: Vec<SectionJson<'a>>,
     notes: Vec<String>,
@@ -272,7 +276,7 @@ fn block(block: &Block) -> BlockJson<'_> {
 }
 
 /// Compact, so that it stays on one line of the file.
-fn raw<T: Serialize>(value: &T) -> Box<RawValue> {
+pub(super) fn raw<T: Serialize>(value: &T) -> Box<RawValue> {
     to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 

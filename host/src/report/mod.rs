@@ -9,6 +9,7 @@
 //! | `document` | a plugin's blocks into Markdown |
 //! | `frame` | the frame around a plugin's document |
 //! | `json` | `forensic_report.json` |
+//! | `redact` | secrets out of plugins' words |
 //!
 //! Two rules keep plugins honest. Their text is only ever text, and emphasis, rules and headings at the frame's own level
 //! are drawn by the host alone, so that nothing in a document can look like the end of its frame or like evidence.
@@ -18,13 +19,14 @@ mod escape;
 mod frame;
 mod health;
 mod json;
+mod redact;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use crate::plugin::LogLine;
 use crate::plugin::document::{Document, Severity};
-use crate::trace::{Run, Summary};
+use crate::trace::{Inside, Run, Summary};
 use crate::units;
 
 /// A Markdown file stays below this; what does not fit is left out and counted.
@@ -41,6 +43,8 @@ pub struct ReportInput<'a> {
     pub trace_problem: Option<&'a str>,
     /// The run as the trace tells it: attempts with their exit codes, signals, messages and log paths.
     pub run: Option<&'a Run>,
+    /// What stages told of themselves; `None` where the trace is missing.
+    pub inside: Option<&'a Inside>,
     /// The last lines of failed attempts' logs.
     pub tails: &'a [LogTail],
     /// The previous successful run of the same pipeline.

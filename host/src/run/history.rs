@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::record::{Baseline, PastRun, RunRecord};
+use serde::Deserialize;
+
+use super::record::{Baseline, PastRun, RunRecord, StageCounts};
+use crate::conventions::result;
 use crate::directory::RunDirectory;
 
 /// Earlier runs that a record lists.
@@ -10,14 +13,40 @@ const KEPT: usize = 20;
 /// Run directories that are looked into, so that a folder of thousands costs little.
 const LOOKED_AT: usize = 200;
 
+/// What is wanted of a record: not the list of its files, which may be long.
+#[derive(Deserialize)]
+struct Past {
+    run_id: String,
+    result: String,
+    pipeline: PastPipeline,
+    host: PastHost,
+    start_time: u64,
+    end_time: Option<u64>,
+    trace_id: String,
+    spans: Option<u64>,
+    stages: StageCounts,
+    stage_durations: Vec<(String, u64)>,
+}
+
+#[derive(Deserialize)]
+struct PastPipeline {
+    name: String,
+    profile: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct PastHost {
+    slots: u32,
+}
+
 /// Fills `history` and `baseline` of a run that has just ended. What can't be read is passed over: another run's
 /// damage is no reason to fail this one.
 pub(super) fn fill(record: &mut RunRecord, directory: &RunDirectory) {
     let Some(runs) = directory.path().parent() else { return };
-    let mut past: Vec<RunRecord> = newest_folders(runs, &record.run_id)
+    let mut past: Vec<Past> = newest_folders(runs, &record.run_id)
         .into_iter()
-        .filter_map(|name| RunRecord::load(&RunDirectory::open(runs.join(name)).ok()?).ok())
-        .filter(|other| {
+        .filter_map(|name| RunRecord::load_part(&RunDirectory::open(runs.join(name)).ok()?).ok())
+        .filter(|other: &Past| {
             other.pipeline.name == record.pipeline.name
                 && other.pipeline.profile == record.pipeline.profile
                 && other.end_time.is_some()
@@ -25,7 +54,7 @@ pub(super) fn fill(record: &mut RunRecord, directory: &RunDirectory) {
         })
         .collect();
     past.sort_by(|a, b| (b.start_time, &b.run_id).cmp(&(a.start_time, &a.run_id)));
-    record.baseline = past.iter().find(|other| other.succeeded()).map(|other| Baseline {
+    record.baseline = past.iter().find(|other| other.result == result::SUCCESS).map(|other| Baseline {
         run_id: other.run_id.clone(),
         wall_ns: other.end_time.unwrap_or(other.start_time).saturating_sub(other.start_time),
         stages: other.stage_durations.clone(),

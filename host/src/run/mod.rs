@@ -10,8 +10,13 @@ mod record;
 mod recover;
 mod reporting;
 mod sdk;
+mod secrets;
 
-pub use record::{Baseline, PastRun, PipelineRecord, ReportRecord, RunRecord, StageCounts, StageRecord};
+pub use record::{
+    Baseline, PastRun, PipelineRecord, RedactionRecord, ReportRecord, RunRecord, StageCounts, StageRecord,
+    TelemetryRecord,
+};
 pub use recover::{RecoverError, Recovered, recover};
 pub use reporting::{ReportError, ReportOutcome, Reported, rebuild};
 pub use sdk::{PluginSettings, QuantSdk, RunError, RunOptions, RunOutcome};
+pub use secrets::{Origin, SecretError, SecretProblem};

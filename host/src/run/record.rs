@@ -3,14 +3,19 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::conventions::result;
 use crate::dag::StageResult;
 use crate::directory::{DirectoryError, RECORD, RunDirectory};
+use crate::evidence::{Evidence, GitRevision, HostFacts};
 use crate::files::sha256;
 use crate::limits::{Limits, TABLE};
-use crate::pipeline::{OnFailure, Pipeline, ReportStage};
+use crate::pipeline::{OnFailure, Pipeline, Redaction, ReportStage, Secrets};
+use crate::redact::Redactor;
+use crate::telemetry::Ledger;
+use crate::telemetry::otlp::forward::Forwarded;
 
 /// Name and version of the format.
 pub(super) const SCHEMA: &str = "forensic.run/1";
@@ -38,6 +43,12 @@ pub struct RunRecord {
     /// Spans in the trace; absent while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spans: Option<u64>,
+    /// What was masked beyond the built-in rules: where the secrets stand, never what they are.
+    #[serde(default)]
+    pub redaction: RedactionRecord,
+    /// What became of the spans.
+    #[serde(default)]
+    pub telemetry: TelemetryRecord,
     /// Stages by result.
     pub stages: StageCounts,
     /// Duration of each stage, in declaration order: what a later run compares itself with.
@@ -49,6 +60,63 @@ pub struct RunRecord {
     /// The newest earlier run that succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// Every file that the run left behind; absent while it runs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evidence: Option<Evidence>,
+}
+
+/// Where a run's secrets were to be found, and its own rules.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RedactionRecord {
+    /// `[secrets]`.
+    pub secrets: Secrets,
+    /// `[redaction]`.
+    pub rules: Redaction,
+    /// Variables that nobody declared and whose values were masked because of their names.
+    #[serde(default)]
+    pub by_name: Vec<String>,
+}
+
+/// What became of a run's spans.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TelemetryRecord {
+    /// Where each went; absent while the run goes on, and of a run that was killed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Ledger>,
+    /// What was sent on to the user's own endpoint; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<Forwarded>,
+    /// Secrets that were declared and had no value when the run started.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unset_secrets: Vec<String>,
+}
+
+impl TelemetryRecord {
+    /// What a reader of the report should know, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        self.ledger.iter().flat_map(Ledger::notes).chain(self.warnings()).collect()
+    }
+
+    /// What whoever watches the run should know, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut texts: Vec<String> = self
+            .unset_secrets
+            .iter()
+            .map(|name| {
+                format!("The declared secret {name} has no value here; if a stage gets it elsewhere, it is not masked.")
+            })
+            .collect();
+        if let Some(Forwarded { destination, sent, rejected, unsent, last_error, .. }) = &self.forwarded
+            && rejected + unsent > 0
+        {
+            let all = sent + rejected + unsent;
+            let why = last_error.as_deref().unwrap_or("no reason is known");
+            texts.push(format!(
+                "Of {all} spans {sent} were forwarded ({destination}), {rejected} refused and {unsent} not sent: {why}. The trace has them all."
+            ));
+        }
+        texts
+    }
 }
 
 /// The pipeline of a run.
@@ -62,6 +130,9 @@ pub struct PipelineRecord {
     pub file: String,
     /// SHA-256 of its text.
     pub sha256: String,
+    /// The commit that its folder is a checkout of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revision: Option<GitRevision>,
     /// Its stages in declaration order.
     pub stages: Vec<StageRecord>,
 }
@@ -90,6 +161,12 @@ pub struct HostRecord {
     pub executor: String,
     /// Attempts that may run at once.
     pub slots: u32,
+    /// SHA-256 of the program's own file; absent where it can't be read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub binary_sha256: Option<String>,
+    /// The machine.
+    #[serde(default)]
+    pub machine: HostFacts,
 }
 
 /// Stages by result.
@@ -155,14 +232,17 @@ pub struct ReportRecord {
 }
 
 impl ReportRecord {
-    /// `plugin` and `sha256`: as the fields.
-    pub fn new(stage: &ReportStage, plugin: String, sha256: String) -> Self {
+    /// `plugin` and `sha256`: as the fields. Secrets in the config are masked: a plugin is not to be trusted with them,
+    /// and the record is read by many.
+    pub fn new(stage: &ReportStage, plugin: String, sha256: String, redactor: &Redactor) -> Self {
+        let mut config = stage.config.clone();
+        mask(&mut config, None, redactor);
         Self {
             id: stage.id.clone(),
             plugin,
             sha256,
             artifacts: stage.artifacts.clone(),
-            config: stage.config.clone(),
+            config,
             limits: TABLE.iter().map(|row| (row.key.to_owned(), stage.limits.get(row.limit))).collect(),
             on_failure: match stage.on_failure {
                 OnFailure::Degrade => "degrade",
@@ -182,6 +262,23 @@ impl ReportRecord {
             }
         }
         limits
+    }
+}
+
+/// Masks secrets in every text of a JSON value.
+fn mask(value: &mut serde_json::Value, key: Option<&str>, redactor: &Redactor) {
+    match value {
+        serde_json::Value::String(text) => {
+            let redacted = redactor.value(key, text);
+            if redacted.count > 0 {
+                *text = redacted.text.into_owned();
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask(item, key, redactor)),
+        serde_json::Value::Object(fields) => {
+            fields.iter_mut().for_each(|(key, value)| mask(value, Some(key), redactor));
+        }
+        _ => {}
     }
 }
 
@@ -265,6 +362,7 @@ impl RunRecord {
                     .map(|name| name.to_string_lossy().into_owned())
                     .unwrap_or_default(),
                 sha256: sha256(pipeline.source.text.as_bytes()),
+                revision: GitRevision::of(&pipeline.dir),
                 stages: pipeline
                     .stages
                     .iter()
@@ -279,26 +377,34 @@ impl RunRecord {
             end_time: None,
             trace_id,
             spans: None,
+            redaction: RedactionRecord {
+                secrets: pipeline.secrets.clone(),
+                rules: pipeline.redaction.clone(),
+                by_name: Vec::new(),
+            },
+            telemetry: TelemetryRecord::default(),
             stages: StageCounts { total: pipeline.stages.len() as u32, ..StageCounts::default() },
             stage_durations: Vec::new(),
             reports: Vec::new(),
             history: Vec::new(),
             baseline: None,
+            evidence: None,
         }
     }
 
-    /// Writes it to its run directory.
+    /// Writes it to its run directory, and returns what it wrote.
     ///
     /// # Errors
     /// Where it can't be written.
-    pub fn save(&self, directory: &RunDirectory) -> Result<(), DirectoryError> {
+    pub fn save(&self, directory: &RunDirectory) -> Result<Vec<u8>, DirectoryError> {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| DirectoryError::Io {
             doing: "write",
             path: directory.path().join(RECORD),
             source: error.into(),
         })?;
         bytes.push(b'\n');
-        directory.write(RECORD, &bytes)
+        directory.write(RECORD, &bytes)?;
+        Ok(bytes)
     }
 
     /// Reads it from a run directory.
@@ -306,6 +412,11 @@ impl RunRecord {
     /// # Errors
     /// Where there is none, or it is not what it should be.
     pub fn load(directory: &RunDirectory) -> Result<Self, RecordError> {
+        Self::load_part(directory)
+    }
+
+    /// The same, of which only a part is wanted.
+    pub(super) fn load_part<T: DeserializeOwned>(directory: &RunDirectory) -> Result<T, RecordError> {
         #[derive(Deserialize)]
         struct Head {
             schema: String,

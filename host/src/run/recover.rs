@@ -7,8 +7,10 @@ use std::io;
 use serde_json::{Map, Value};
 
 use super::record::{RUNNING, RecordError, RunRecord, StageCounts};
+use crate::clock::Clock;
 use crate::conventions::{attr, error_type, kind, result};
-use crate::directory::{DATA, DirectoryError, RunDirectory, TRACE_NAME};
+use crate::directory::{DATA, DirectoryError, RunDirectory, TRACE_NAME, log_path};
+use crate::evidence::{Evidence, SIGNATURE, Taken};
 use crate::files::sha256;
 use crate::run::reporting::{TraceState, read_trace};
 use crate::telemetry::{Interrupted, Unfinished};
@@ -45,6 +47,11 @@ pub enum RecoverError {
         /// Why not.
         source: io::Error,
     },
+    /// A run is signed at its end, so it can't have been killed.
+    #[error(
+        "run {0} has a signature and a record that says that it did not end: the record was changed; see `forensic-host verify`"
+    )]
+    Signed(String),
     /// There is nothing to recover from.
     #[error("run {0} left neither a trace nor a journal: it ended before it began")]
     Nothing(String),
@@ -67,8 +74,11 @@ pub fn recover(directory: &RunDirectory) -> Result<Option<Recovered>, RecoverErr
     let mut recovered = Recovered::default();
     match journal {
         None if record.result != RUNNING => return Ok(None),
+        None | Some(_) if directory.dir().symlink_metadata(SIGNATURE).is_ok() => {
+            return Err(RecoverError::Signed(record.run_id));
+        }
         None => {}
-        Some(journal) => recovered = complete(journal, &record).map_err(failed(&record.run_id))?,
+        Some(journal) => recovered = complete(journal, &record, directory).map_err(failed(&record.run_id))?,
     }
     let TraceState::Read(trace) = read_trace(directory)? else { return Err(RecoverError::Nothing(record.run_id)) };
     recovered.spans = trace.len() as u64;
@@ -85,12 +95,14 @@ pub fn recover(directory: &RunDirectory) -> Result<Option<Recovered>, RecoverErr
             .map(|stage| (stage.id.clone(), stage.end.saturating_sub(stage.start)))
             .collect();
     }
+    let evidence = Evidence::take(directory.dir(), Taken::Recovery, Clock::start().now());
+    record.evidence = Some(evidence.map_err(failed(&record.run_id))?);
     record.save(directory)?;
     Ok(Some(recovered))
 }
 
 /// Closes what is open, adds what never began, writes the trace.
-fn complete(mut journal: Interrupted, record: &RunRecord) -> io::Result<Recovered> {
+fn complete(mut journal: Interrupted, record: &RunRecord, directory: &RunDirectory) -> io::Result<Recovered> {
     let last = journal.last_sign_of_life().max(record.start_time);
     let mut open = journal.take_open();
     let closed = open.len();
@@ -116,7 +128,7 @@ fn complete(mut journal: Interrupted, record: &RunRecord) -> io::Result<Recovere
     }
     let mut recovered = Recovered { closed, ..Recovered::default() };
     if let Some(mut run) = run {
-        recovered.never_started = add_never_started(&mut journal, record, &run, last)?;
+        recovered.never_started = add_never_started(&mut journal, record, directory, &run, last)?;
         run.set(attr::INFERRED, true);
         run.set(attr::PIPELINE_RESULT, result::CANCELLATION);
         run.set(attr::ERROR_TYPE, error_type::CANCELLED);
@@ -127,7 +139,13 @@ fn complete(mut journal: Interrupted, record: &RunRecord) -> io::Result<Recovere
     Ok(recovered)
 }
 
-fn add_never_started(journal: &mut Interrupted, record: &RunRecord, run: &Unfinished, last: u64) -> io::Result<usize> {
+fn add_never_started(
+    journal: &mut Interrupted,
+    record: &RunRecord,
+    directory: &RunDirectory,
+    run: &Unfinished,
+    last: u64,
+) -> io::Result<usize> {
     let ended: HashMap<String, (bool, u64)> = journal
         .spans()
         .filter(|span| text(span, attr::KIND) == Some(kind::STAGE))
@@ -164,9 +182,15 @@ fn add_never_started(journal: &mut Interrupted, record: &RunRecord, run: &Unfini
             span.set(attr::READY_TIME, ready);
         }
         span.set(attr::ERROR_TYPE, error_type::CANCELLED);
-        span.end(last, "forensic-host was killed before this stage could start");
+        if directory.dir().exists(log_path(&stage.id, 1, "err")) {
+            // The disk was full, say: its output has a place, its spans had none.
+            span.set(attr::INFERRED, true);
+            span.end(last, "this stage was started, and what became of it could not be recorded");
+        } else {
+            span.end(last, "forensic-host was killed before this stage could start");
+            added += 1;
+        }
         journal.close(span)?;
-        added += 1;
     }
     Ok(added)
 }

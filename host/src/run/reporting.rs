@@ -14,24 +14,26 @@ use opentelemetry::trace::{SpanContext, SpanKind};
 
 use super::record::{RUNNING, RecordError, ReportRecord, RunRecord};
 use super::sdk::PluginSettings;
+use super::secrets::gather_again;
 use crate::builtins;
 use crate::clock::Clock;
 use crate::conventions::{attr, error_type, kind};
 use crate::dag::Stop;
 use crate::directory::{DirectoryError, REPORTS, RunDirectory, TRACE, is_host_file};
 use crate::events::{Observer, RunEvent};
+use crate::evidence::{SignError, SignatureState, SigningKey, Verdict, VerifyError, sign, verify};
 use crate::files::sha256;
 use crate::plugin::document::{Level, PluginError};
 use crate::plugin::{
     Artifacts, CallFailure, CallReport, Engine, EngineError, EngineSettings, GrantError, Inputs, LoadError, LogLine,
     PastRun as PluginPastRun, Request, TraceInput,
 };
-use crate::redact::{Redactor, RuleError, Rules};
+use crate::redact::{Redactor, RuleError};
 use crate::report::{
     self, Baseline, Failure, FindingCounts, LogTail, PluginIdentity, ReportInput, RunFacts, Section, Status,
 };
 use crate::telemetry::RunTelemetry;
-use crate::trace::{Run, Summary, Trace, summarize};
+use crate::trace::{Run, Summary, Trace, inside, summarize};
 
 /// Lines of a failed attempt's log that the report shows.
 const TAIL_LINES: usize = 20;
@@ -57,6 +59,17 @@ pub enum ReportError {
     /// The redaction rules do not work.
     #[error(transparent)]
     Redaction(#[from] RuleError),
+    /// A new report would make the signature false.
+    #[error(
+        "the run is signed, and the report would change (another version of forensic-host made it): give `--sign-key` to sign the new one too"
+    )]
+    Signed,
+    /// The evidence can't be looked at.
+    #[error(transparent)]
+    Evidence(#[from] VerifyError),
+    /// The new report can't be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
 }
 
 /// What the reports came to.
@@ -83,6 +96,14 @@ pub struct ReportOutcome {
     pub fails_run: bool,
 }
 
+/// What the report plugins gave.
+#[derive(Default)]
+pub(super) struct Called {
+    sections: Vec<Section>,
+    /// Values that were masked in their words.
+    masked: u64,
+}
+
 /// Where the spans of plugin calls go; a rebuild makes none.
 pub(super) struct Spans<'a> {
     pub(super) telemetry: &'a RunTelemetry,
@@ -90,19 +111,85 @@ pub(super) struct Spans<'a> {
     pub(super) clock: Clock,
 }
 
-/// Writes the reports of a finished run again, from its run directory alone.
+/// Writes the reports of a finished run again, from its run directory alone. `key` signs what comes of it, where it is
+/// not what was there.
 ///
 /// # Errors
 /// [`ReportError`]. A plugin that fails is none: the report says so.
 pub fn rebuild(
     directory: &RunDirectory,
     plugins: &PluginSettings,
+    key: Option<&SigningKey>,
     observer: &mut dyn Observer,
 ) -> Result<(RunRecord, Reported), ReportError> {
-    let record = RunRecord::load(directory)?;
-    let sections = call_plugins(directory, &record, plugins, None, None, observer)?;
-    let reported = write(directory, &record, sections)?;
+    let mut record = RunRecord::load(directory)?;
+    let (rules, told) = gather_again(&record.redaction, std::env::vars_os())?;
+    for text in told {
+        let text = format!("{text}: words of plugins are masked without it");
+        observer.on_event(&RunEvent::Warning { text: &text });
+    }
+    let redactor = Redactor::new(&rules)?;
+    let verdict = record.evidence.is_some().then(|| verify(directory.dir(), None)).transpose()?;
+    let altered = verdict.as_ref().map(altered).unwrap_or_default();
+    let note = (!altered.is_empty()).then(|| {
+        format!(
+            "ALTERED: this report was made anew of files that are not what the run left behind: {}.",
+            altered.join(", ")
+        )
+    });
+    if let Some(text) = &note {
+        observer.on_event(&RunEvent::Warning { text });
+    }
+    let called = call_plugins(directory, &record, plugins, &redactor, None, None, observer)?;
+    let drawn = draw(directory, &record, called, &redactor, note.as_deref())?;
+    let reported = match verdict {
+        Some(verdict) if altered.is_empty() => replace(directory, &mut record, drawn, key, &verdict)?,
+        // The evidence stays as it is: it tells of the new report too that it is not what the run left behind.
+        Some(verdict) if !matches!(verdict.signature, SignatureState::Absent) => return Err(ReportError::Signed),
+        _ => drawn.write(directory)?,
+    };
     Ok((record, reported))
+}
+
+/// What differs from the evidence, beside the reports.
+fn altered(verdict: &Verdict) -> Vec<String> {
+    let changed = verdict.changed.iter().map(|change| &change.path);
+    let added = verdict.added.iter().map(|added| &added.file.path);
+    let removed = verdict.removed.iter().map(|file| &file.path);
+    let reports = format!("{REPORTS}/");
+    changed.chain(added).chain(removed).filter(|path| !path.starts_with(&reports)).cloned().collect()
+}
+
+/// Writes a report anew. Evidence and signature of the run go on being true: where the bytes are those that were there,
+/// nothing else changes; where they are not, the evidence tells what was replaced.
+fn replace(
+    directory: &RunDirectory,
+    record: &mut RunRecord,
+    drawn: Drawn,
+    key: Option<&SigningKey>,
+    verdict: &Verdict,
+) -> Result<Reported, ReportError> {
+    let Some(evidence) = &record.evidence else { return drawn.write(directory) };
+    let paths = drawn.paths();
+    if paths.iter().all(|(path, text)| evidence.holds(path, text.as_bytes())) {
+        return drawn.write(directory);
+    }
+    if key.is_none() && !matches!(verdict.signature, SignatureState::Absent) {
+        return Err(ReportError::Signed);
+    }
+    let names: Vec<String> = paths.into_iter().map(|(path, _)| path).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let reported = drawn.write(directory)?;
+    let now = Clock::start().now();
+    if let Some(evidence) = &mut record.evidence
+        && evidence.refresh(directory.dir(), &names, "report", now)
+    {
+        let bytes = record.save(directory)?;
+        if let Some(key) = key {
+            sign(directory.dir(), &bytes, key, now)?;
+        }
+    }
+    Ok(reported)
 }
 
 /// Calls every report plugin on the trace as it is on disk now.
@@ -110,13 +197,15 @@ pub(super) fn call_plugins(
     directory: &RunDirectory,
     record: &RunRecord,
     plugins: &PluginSettings,
+    redactor: &Redactor,
     spans: Option<&Spans<'_>>,
     stop: Option<&Stop>,
     observer: &mut dyn Observer,
-) -> Result<Vec<Section>, ReportError> {
+) -> Result<Called, ReportError> {
     if record.reports.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Called::default());
     }
+    let mut masked = 0;
     let engine = Engine::new(EngineSettings { compiler: plugins.compiler.clone(), cache: plugins.cache.clone() })?;
     let trace = match read_trace(directory)? {
         TraceState::Read(trace) => {
@@ -138,13 +227,14 @@ pub(super) fn call_plugins(
         let clock = spans.map_or_else(Clock::start, |spans| spans.clock);
         let start = clock.now();
         // Asked to stop, a run still writes its report; only a second wish cuts the plugins short.
-        let section = if stop.is_some_and(Stop::kill_requested) {
+        let mut section = if stop.is_some_and(Stop::kill_requested) {
             let failure =
                 Failure { text: "The plugin was not called: the run was killed.".into(), ..Failure::default() };
             failed(report, identity(report), failure)
         } else {
             call(&engine, directory, report, &trace)
         };
+        masked += section.redact(redactor);
         let end = clock.now();
         let failure = match &section.status {
             Status::Ok => None,
@@ -177,15 +267,38 @@ pub(super) fn call_plugins(
         }
         sections.push(section);
     }
-    Ok(sections)
+    Ok(Called { sections, masked })
 }
 
-/// Draws the report of a run whose trace is complete, and writes it.
-pub(super) fn write(
+/// A report that is drawn and not yet written.
+pub(super) struct Drawn {
+    /// File name and text.
+    files: Vec<(String, String)>,
+    reported: Reported,
+}
+
+impl Drawn {
+    /// Paths below the run directory, with their texts.
+    fn paths(&self) -> Vec<(String, &str)> {
+        self.files.iter().map(|(name, text)| (format!("{REPORTS}/{name}"), text.as_str())).collect()
+    }
+
+    /// Writes it.
+    pub(super) fn write(self, directory: &RunDirectory) -> Result<Reported, ReportError> {
+        let files: Vec<(String, &str)> = self.files.iter().map(|(name, text)| (name.clone(), text.as_str())).collect();
+        directory.write_all(REPORTS, &files)?;
+        Ok(self.reported)
+    }
+}
+
+/// Draws the report of a run whose trace is complete.
+pub(super) fn draw(
     directory: &RunDirectory,
     record: &RunRecord,
-    sections: Vec<Section>,
-) -> Result<Reported, ReportError> {
+    Called { sections, masked: words }: Called,
+    redactor: &Redactor,
+    note: Option<&str>,
+) -> Result<Drawn, ReportError> {
     let (trace, trace_problem) = match read_trace(directory)? {
         TraceState::Read(trace) => (Some(trace), None),
         TraceState::Missing => (None, Some(format!("{TRACE} is missing"))),
@@ -193,13 +306,14 @@ pub(super) fn write(
     };
     let summary = trace.as_deref().map(|trace| Arc::new(summarize(trace)));
     let run = trace.as_deref().map(Run::of);
+    let inside = trace.as_deref().zip(run.as_ref()).map(|(trace, run)| inside(trace, run));
     // Secrets in the spans were masked when they were written; logs are shown, so they are masked now.
-    let redactor = Redactor::new(&Rules::default())?;
-    let (tails, masked) = run.as_ref().map(|run| log_tails(directory, run, &redactor)).unwrap_or_default();
+    let (tails, masked) = run.as_ref().map(|run| log_tails(directory, run, redactor)).unwrap_or_default();
     let masked_in_spans: u64 = trace
         .iter()
         .flat_map(|trace| trace.spans())
-        .filter_map(|span| span.attribute(attr::REDACTIONS)?.as_u64())
+        .flat_map(|span| [attr::REDACTIONS, attr::OUTPUT_REDACTIONS].map(|key| span.attribute(key)?.as_u64()))
+        .flatten()
         .sum();
     let baseline = record.baseline.as_ref().map(|baseline| Baseline {
         run_id: baseline.run_id.clone(),
@@ -211,7 +325,8 @@ pub(super) fn write(
         pipeline: record.pipeline.name.clone(),
         profile: record.pipeline.profile.clone(),
         result: (record.result != RUNNING).then(|| record.result.clone()),
-        redacted_values: masked_in_spans + masked,
+        redacted_values: masked_in_spans + masked + words,
+        notes: note.map(str::to_owned).into_iter().chain(record.telemetry.notes()).collect(),
         ..RunFacts::default()
     };
     let rendered = report::render(&ReportInput {
@@ -219,15 +334,15 @@ pub(super) fn write(
         summary: summary.as_deref(),
         trace_problem: trace_problem.as_deref(),
         run: run.as_ref(),
+        inside: inside.as_ref(),
         tails: &tails,
         baseline: baseline.as_ref(),
         sections: &sections,
     });
-    let mut files: Vec<(String, &str)> =
-        rendered.sections.iter().map(|(id, markdown)| (format!("{id}.md"), markdown.as_str())).collect();
-    files.push((format!("{REPORT}.json"), &rendered.json));
-    files.push((format!("{REPORT}.md"), &rendered.markdown));
-    directory.write_all(REPORTS, &files)?;
+    let mut files: Vec<(String, String)> =
+        rendered.sections.into_iter().map(|(id, markdown)| (format!("{id}.md"), markdown)).collect();
+    files.push((format!("{REPORT}.json"), rendered.json));
+    files.push((format!("{REPORT}.md"), rendered.markdown));
     let reports = sections
         .into_iter()
         .map(|section| ReportOutcome {
@@ -239,12 +354,8 @@ pub(super) fn write(
             id: section.report_id,
         })
         .collect();
-    Ok(Reported {
-        report: directory.path().join(REPORTS).join(format!("{REPORT}.md")),
-        reports,
-        findings: rendered.findings,
-        summary,
-    })
+    let report = directory.path().join(REPORTS).join(format!("{REPORT}.md"));
+    Ok(Drawn { files, reported: Reported { report, reports, findings: rendered.findings, summary } })
 }
 
 pub(super) enum TraceState {

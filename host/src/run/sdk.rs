@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
@@ -9,23 +10,32 @@ use opentelemetry::trace::SpanKind;
 use super::history;
 use super::record::{HostRecord, ReportRecord, RunRecord, StageCounts};
 use super::reporting::{self, ReportError, Reported};
+use super::secrets::{self, SecretError};
 use crate::builtins;
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::{attr, error_type, kind, result};
 use crate::dag::{DagOutcome, DagRunner, Executor as _, LocalExecutor, RunContext, StageResult, Stop, StopReason};
 use crate::directory::{DATA, DirectoryError, PLUGINS, RunDirectory, RunId, TRACE_NAME};
 use crate::events::{Observer, RunEvent};
+use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
 use crate::files::sha256;
 use crate::pipeline::{Pipeline, PluginSource};
 use crate::plugin::EngineError;
+use crate::redact::Redactor;
+use crate::telemetry::otlp::forward::Destination;
+use crate::telemetry::otlp::receive::Allowance;
+use crate::telemetry::otlp::{OtlpServices, OtlpSettings};
 use crate::telemetry::{HostSpan, RunTelemetry, SaveError};
+
+/// How long spans that are under way are waited for when the last stage has ended.
+const RECEIVE_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs pipelines.
 #[derive(Debug)]
 pub struct QuantSdk;
 
 /// How a pipeline is to be run.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RunOptions {
     /// Folder that runs go below.
     pub root: PathBuf,
@@ -35,6 +45,8 @@ pub struct RunOptions {
     pub max_parallel: Option<u32>,
     /// How report plugins are compiled and kept.
     pub plugins: PluginSettings,
+    /// Signs the run's evidence.
+    pub signing_key: Option<SigningKey>,
     /// Ends the run early.
     pub stop: Stop,
 }
@@ -85,6 +97,9 @@ pub enum RunError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A declared secret can't be read or can't be masked.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The sandbox could not be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -99,6 +114,9 @@ pub enum RunError {
     /// The report could not be written.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// The evidence could not be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
 }
 
 impl QuantSdk {
@@ -115,14 +133,19 @@ impl QuantSdk {
         observer: &mut dyn Observer,
     ) -> Result<RunOutcome, RunError> {
         let clock = Clock::start();
+        let binary = BinaryDigest::start();
         let run_id = options.run_id.unwrap_or_else(|| RunId::generate(clock.started()));
+        // Before there is a run: a secret that can't be masked must not begin to be written.
+        let mut declared = secrets::gather(pipeline, std::env::vars_os())?;
+        declared.rules.secrets.extend(std::env::var(KEY_PEM_VARIABLE).ok().filter(|pem| !pem.trim().is_empty()));
         let directory = RunDirectory::create(&options.root, &run_id)?;
-        let reports = keep_plugins(pipeline, &directory)?;
 
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) as u32;
         let slots = options.max_parallel.or(pipeline.max_parallel).unwrap_or(cores).max(1);
         let mut executor = LocalExecutor::new(clock);
-        let telemetry = RunTelemetry::start(directory.folder(DATA)?, run_id.as_str())
+        let redactor = Redactor::new(&declared.rules).map_err(ReportError::from)?;
+        let reports = keep_plugins(pipeline, &directory, &redactor)?;
+        let telemetry = RunTelemetry::start(directory.folder(DATA)?, run_id.as_str(), redactor)
             .map_err(|source| RunError::Telemetry { folder: directory.path().join(DATA), source })?;
         let mut run_span = telemetry.span(
             format!("RUN {}", pipeline.name),
@@ -139,12 +162,24 @@ impl QuantSdk {
             cores,
             executor: executor.name().into(),
             slots,
+            binary_sha256: None,
+            machine: HostFacts::collect(),
         };
         let trace_id = run_context.trace_id().to_string();
         let mut record = RunRecord::begin(pipeline, run_id.as_str(), host, clock.started(), trace_id);
         record.reports = reports;
+        record.telemetry.unset_secrets = declared.unset;
+        record.redaction.by_name = declared.by_name;
+        for name in &declared.left_out {
+            warn(
+                observer,
+                &format!("there are too many secrets: the value of {name} is not masked where it stands alone"),
+            );
+        }
+        record.telemetry.warnings().iter().for_each(|text| warn(observer, text));
         record.save(&directory)?;
 
+        let mut otlp = start_otlp(pipeline, &telemetry, &run_id, observer);
         let schedule_start = clock.now();
         run_span.set(KeyValue::new(attr::SCHEDULE_START, schedule_start as i64));
         telemetry.note(&run_span);
@@ -155,6 +190,7 @@ impl QuantSdk {
             clock,
             schedule_start,
             telemetry: &telemetry,
+            receiver: otlp.as_ref().and_then(OtlpServices::receiver),
             run_span: run_context.clone(),
             directory: &directory,
             run_id: &run_id,
@@ -163,12 +199,14 @@ impl QuantSdk {
         let dag = DagRunner::new(context, &mut executor, &mut durations).run();
         record.stage_durations = durations.in_order();
         let end = clock.now();
+        let received = otlp.as_mut().and_then(|otlp| otlp.stop_receiving(RECEIVE_GRACE));
         record.result = run_result(&dag).to_owned();
         record.stages = StageCounts::of(&dag.results);
         record.end_time = Some(end);
         end_run_span(&mut run_span, &record);
         run_span.end(end, (!record.succeeded()).then(|| run_message(&dag, &record)));
 
+        let exporter = telemetry.exporter().clone();
         // On disk before any plugin is called.
         let incomplete = |source| RunError::Trace { run: run_id.to_string(), source };
         let saved = telemetry.save(TRACE_NAME).map_err(incomplete);
@@ -178,6 +216,7 @@ impl QuantSdk {
                 &directory,
                 &record,
                 &options.plugins,
+                exporter.redactor(),
                 Some(&reporting::Spans { telemetry: &telemetry, parent: run_context, clock }),
                 Some(&options.stop),
                 observer,
@@ -185,26 +224,82 @@ impl QuantSdk {
             Err(_) => None,
         };
         let finished = telemetry.finish(TRACE_NAME).map_err(incomplete);
+        let mut ledger = exporter.ledger();
+        received.iter().for_each(|counts| ledger.add_received(counts));
+        record.telemetry.ledger = Some(ledger);
+        record.telemetry.forwarded = otlp.and_then(|otlp| otlp.finish(pipeline.telemetry.forward_timeout));
+        record.telemetry.warnings().iter().for_each(|text| warn(observer, text));
         record.spans = finished.as_ref().ok().map(|saved| saved.spans);
-        record.save(&directory)?;
-        saved?;
+        record.host.binary_sha256 = binary.finish();
+        if saved.is_err() || finished.is_err() {
+            // What can't be said there either is said by the error.
+            drop(record.save(&directory));
+        }
+        // The later one knows more: what waited for room until the end is lost only now.
         finished?;
-        let reported = reporting::write(&directory, &record, calls.unwrap_or_default())?;
+        saved?;
+        let reported = reporting::draw(&directory, &record, calls.unwrap_or_default(), exporter.redactor(), None)?
+            .write(&directory)?;
+        let now = clock.now();
+        match Evidence::take(directory.dir(), Taken::RunEnd, now) {
+            Ok(evidence) => record.evidence = Some(evidence),
+            Err(error) => warn(observer, &format!("the run's files can't be listed as evidence: {error}")),
+        }
+        let bytes = record.save(&directory)?;
+        if let Some(key) = &options.signing_key {
+            sign(directory.dir(), &bytes, key, now)?;
+        }
         // A convenience: a file system without links is no reason to fail.
         drop(directory.mark_latest());
         Ok(RunOutcome { directory: directory.path().to_owned(), record, stopped: dag.stopped, reported })
     }
 }
 
+fn warn(observer: &mut dyn Observer, text: &str) {
+    observer.on_event(&RunEvent::Warning { text });
+}
+
+/// The OTLP side of the run. That there can be none is told and no reason not to run.
+fn start_otlp(
+    pipeline: &Pipeline,
+    telemetry: &RunTelemetry,
+    run_id: &RunId,
+    observer: &mut dyn Observer,
+) -> Option<OtlpServices> {
+    let wanted = &pipeline.telemetry;
+    let forward = if wanted.forward {
+        Destination::from_environment(&|name| std::env::var(name).ok()).unwrap_or_else(|error| {
+            warn(observer, &format!("spans are not forwarded: {error}"));
+            None
+        })
+    } else {
+        None
+    };
+    let settings = OtlpSettings {
+        receive: wanted.receive,
+        allowance: Allowance { spans: wanted.spans_per_attempt, bytes: wanted.bytes_per_attempt },
+        forward,
+    };
+    let resource = RunTelemetry::resource(run_id.as_str());
+    OtlpServices::start(settings, telemetry, resource).unwrap_or_else(|error| {
+        warn(observer, &format!("spans that stages send are not received, and none are forwarded: {error}"));
+        None
+    })
+}
+
 /// Copies components from elsewhere into the run directory, so that the report can be made again from it alone.
-fn keep_plugins(pipeline: &Pipeline, directory: &RunDirectory) -> Result<Vec<ReportRecord>, RunError> {
+fn keep_plugins(
+    pipeline: &Pipeline,
+    directory: &RunDirectory,
+    redactor: &Redactor,
+) -> Result<Vec<ReportRecord>, RunError> {
     let mut records = Vec::new();
     for report in &pipeline.reports {
         records.push(match &report.plugin {
             PluginSource::Builtin(name) => {
                 // Checked with the pipeline; a record without a digest says so when the plugin is called.
                 let sha256 = builtins::find(name).map_or("", |builtin| builtin.sha256);
-                ReportRecord::new(report, format!("builtin:{name}"), sha256.to_owned())
+                ReportRecord::new(report, format!("builtin:{name}"), sha256.to_owned(), redactor)
             }
             PluginSource::Path(path) => {
                 let component = std::fs::read(path).map_err(|source| RunError::Plugin {
@@ -213,7 +308,7 @@ fn keep_plugins(pipeline: &Pipeline, directory: &RunDirectory) -> Result<Vec<Rep
                     source,
                 })?;
                 let digest = sha256(&component);
-                let record = ReportRecord::new(report, format!("{PLUGINS}/{digest}.wasm"), digest);
+                let record = ReportRecord::new(report, format!("{PLUGINS}/{digest}.wasm"), digest, redactor);
                 if directory.dir().create_dir(PLUGINS).is_ok() || !directory.dir().exists(&record.plugin) {
                     directory.write(&record.plugin, &component)?;
                 }

@@ -1,6 +1,7 @@
 //! The exporter: takes finished spans and puts them in the run's journal.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,14 +10,21 @@ use cap_std::fs::Dir;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
-use super::journal::Journal;
+use super::caps::Caps;
+use super::journal::{Journal, Lost};
+use super::ledger::Ledger;
+use super::otlp::forward::Waker;
 use super::record::Record;
-use crate::redact::{Redactor, Rules};
+use super::syncer::Syncer;
+use crate::conventions::attr;
+use crate::redact::Redactor;
 
 /// Set to exactly `1`, events and links are kept too.
 const DEBUG_VARIABLE: &str = "TV_DEBUG_TELEMETRY";
 /// The journal, beside the trace, until the trace is complete.
 pub(super) const JOURNAL: &str = "forensic_trace.ndjson";
+/// Names of lost spans that are told.
+const NAMES: usize = 10;
 
 /// Keeps every span of one run and saves them as `forensic_trace.json`.
 ///
@@ -25,15 +33,22 @@ pub(super) const JOURNAL: &str = "forensic_trace.ndjson";
 #[derive(Clone)]
 pub struct ForensicSpanExporter {
     shared: Arc<Mutex<Shared>>,
-    debug: bool,
+    caps: Arc<Caps>,
     redactor: Redactor,
 }
 
 struct Shared {
     journal: Journal,
-    line: Vec<u8>,
-    /// The first error, and how many spans it and later ones cost.
-    failed: Option<(String, u64)>,
+    syncer: Syncer,
+    ledger: Ledger,
+    /// Spans of the host that ended.
+    ended: u64,
+    /// The first error of a write.
+    failed: Option<String>,
+    /// Names of spans that are lost, the first of them.
+    lost: Vec<String>,
+    /// Who reads the journal along.
+    waker: Option<Waker>,
 }
 
 /// What [`ForensicSpanExporter::save`] wrote.
@@ -47,16 +62,41 @@ pub struct Saved {
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
     /// The file could not be written.
-    #[error("can't write the trace: {0}")]
-    Write(#[from] io::Error),
+    #[error(
+        "can't write the trace: {source}. {kept} spans that ended are safe in the journal data/{JOURNAL}{}. Make room, or make the folder writable, \
+         then complete the trace with `forensic-host recover`",
+        lost_clause(*.lost, .names)
+    )]
+    Write {
+        /// Why not.
+        #[source]
+        source: io::Error,
+        /// Spans in the journal.
+        kept: u64,
+        /// Spans that could not be put there.
+        lost: u64,
+        /// Names of the first of them.
+        names: Vec<String>,
+    },
     /// The file is written, but spans that should be in it could not be recorded.
-    #[error("{lost} spans could not be recorded, the first because: {why}")]
+    #[error("LOST: {lost} spans that had ended could not be recorded ({}), the first because: {why}", list(.names, *.lost))]
     Lost {
         /// How many.
         lost: u64,
+        /// Names of the first of them.
+        names: Vec<String>,
         /// The first error.
         why: String,
     },
+}
+
+fn lost_clause(lost: u64, names: &[String]) -> String {
+    if lost == 0 { String::new() } else { format!("; {lost} more are LOST ({})", list(names, lost)) }
+}
+
+fn list(names: &[String], of: u64) -> String {
+    let more = of.saturating_sub(names.len() as u64);
+    names.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
 }
 
 impl ForensicSpanExporter {
@@ -64,57 +104,113 @@ impl ForensicSpanExporter {
     ///
     /// # Errors
     /// Where the journal can't be created, for example because another run's is there.
-    pub fn create(folder: Dir) -> io::Result<Self> {
-        let redactor = Redactor::new(&Rules::default()).map_err(io::Error::other)?;
+    pub fn create(folder: Dir, redactor: Redactor) -> io::Result<Self> {
         let journal = Journal::create(folder, JOURNAL)?;
         Ok(Self {
-            shared: Arc::new(Mutex::new(Shared { journal, line: Vec::new(), failed: None })),
-            debug: std::env::var_os(DEBUG_VARIABLE).is_some_and(|value| value == "1"),
+            shared: Arc::new(Mutex::new(Shared {
+                journal,
+                syncer: Syncer::default(),
+                ledger: Ledger::default(),
+                ended: 0,
+                failed: None,
+                lost: Vec::new(),
+                waker: None,
+            })),
+            caps: Arc::new(Caps::new(std::env::var_os(DEBUG_VARIABLE).is_some_and(|value| value == "1"))),
             redactor,
         })
     }
 
-    /// Records one finished span, in the calling thread.
+    /// What masks secrets in this run.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    pub(super) fn caps(&self) -> &Caps {
+        &self.caps
+    }
+
+    /// Records one finished span of the host, in the calling thread.
     ///
     /// # Errors
-    /// Where it could not be written. It is counted, and [`save`](Self::save) will say so.
+    /// Where it could not be written. It is kept in memory if there is room, else counted as lost; [`save`](Self::save)
+    /// tries again and says what is lost.
     pub fn record(&self, span: &SpanData) -> io::Result<()> {
-        let record = Record::new(span, self.debug, &self.redactor);
-        let mut guard = self.lock();
-        let shared = &mut *guard;
-        shared.line.clear();
-        let outcome = serde_json::to_writer(&mut shared.line, &record).map_err(io::Error::from).and_then(|()| {
-            shared.line.push(b'\n');
-            shared.journal.append(record.start_time, &shared.line)
-        });
-        if let Err(error) = &outcome {
-            let failed = shared.failed.get_or_insert_with(|| (error.to_string(), 0));
-            failed.1 += 1;
+        let mut record = Record::of_host(span, &self.caps, &self.redactor);
+        let line = record.line(&self.caps)?;
+        let mut shared = self.lock();
+        shared.ended += 1;
+        shared.put(&record, line)
+    }
+
+    /// Records a span that came from elsewhere. One that waits for room on the disk is no error: its sender need not
+    /// send it again.
+    ///
+    /// # Errors
+    /// It can't be written as JSON.
+    pub(super) fn record_received(&self, mut record: Record) -> io::Result<()> {
+        let mut line = record.line(&self.caps)?;
+        let mut shared = self.lock();
+        if shared.journal.bytes() + line.len() as u64 > self.caps.file {
+            record.strip();
+            line = record.line(&self.caps)?;
         }
-        outcome
+        // What is lost for it is counted.
+        drop(shared.put(&record, line));
+        Ok(())
     }
 
     /// Notes in the journal that a span has started, for whoever has to find out what a killed run was doing. One
-    /// that can't be noted is not counted: its end will be.
+    /// that can't be noted is not lost: its end will be written.
     pub(super) fn note_start(&self, span: &SpanData) {
         #[derive(serde::Serialize)]
-        struct Open<'a> {
-            open: Record<'a>,
+        struct Open {
+            open: Record,
         }
+        let open = Open { open: Record::of_host(span, &self.caps, &self.redactor) };
+        if let Ok(mut line) = serde_json::to_vec(&open) {
+            line.push(b'\n');
+            drop(self.lock().journal.append_start(&line));
+        }
+    }
+
+    /// Counts a span of the host that started.
+    pub(super) fn count_start(&self) {
+        self.lock().ledger.started += 1;
+    }
+
+    /// Has the journal written to the disk soon, by a thread of its own, so that little is lost with the power.
+    pub(super) fn sync_soon(&self) {
         let mut guard = self.lock();
         let shared = &mut *guard;
-        shared.line.clear();
-        if serde_json::to_writer(&mut shared.line, &Open { open: Record::new(span, self.debug, &self.redactor) })
-            .is_ok()
-        {
-            shared.line.push(b'\n');
-            drop(shared.journal.append_start(&shared.line));
-        }
+        shared.syncer.wake(&shared.journal);
+    }
+
+    /// Has `waker` told of every span that is in the journal.
+    pub(super) fn wake_with(&self, waker: Waker) {
+        self.lock().waker = Some(waker);
+    }
+
+    /// The journal, for reading along.
+    ///
+    /// # Errors
+    /// Where it can't be opened.
+    pub(super) fn reader(&self) -> io::Result<File> {
+        self.lock().journal.reader()
     }
 
     /// Spans recorded so far.
     pub fn recorded(&self) -> u64 {
-        self.lock().journal.len() as u64
+        self.lock().journal.len()
+    }
+
+    /// What happened to the spans so far, as far as the exporter sees it.
+    pub fn ledger(&self) -> Ledger {
+        let shared = self.lock();
+        let mut ledger = shared.ledger.clone();
+        ledger.written = shared.journal.len();
+        ledger.open = ledger.started.saturating_sub(shared.ended);
+        ledger
     }
 
     /// Saves all spans so far as `name` beside the journal: strict JSON, one span a line, in start order,
@@ -123,12 +219,7 @@ impl ForensicSpanExporter {
     /// # Errors
     /// Where the file can't be written, or spans were lost before.
     pub fn save(&self, name: &str) -> Result<Saved, SaveError> {
-        let mut shared = self.lock();
-        let spans = shared.journal.save(name)?;
-        match &shared.failed {
-            Some((why, lost)) => Err(SaveError::Lost { lost: *lost, why: why.clone() }),
-            None => Ok(Saved { spans }),
-        }
+        self.lock().save(name)
     }
 
     /// Saves a last time and, only if that worked, removes the journal.
@@ -136,9 +227,25 @@ impl ForensicSpanExporter {
     /// # Errors
     /// As [`save`](Self::save).
     pub fn finish(&self, name: &str) -> Result<Saved, SaveError> {
-        let saved = self.save(name)?;
-        self.lock().journal.remove()?;
-        Ok(saved)
+        let mut shared = self.lock();
+        let saved = shared.save(name);
+        let held = shared.journal.take_held();
+        shared.lose(held);
+        match (saved, shared.failure()) {
+            (Err(SaveError::Write { source, kept, .. }), _) => {
+                Err(SaveError::Write { source, kept, lost: shared.ledger.failed, names: shared.lost.clone() })
+            }
+            (Ok(_) | Err(SaveError::Lost { .. }), Some(lost)) => {
+                // Everything that the journal holds is in the trace.
+                drop(shared.journal.remove());
+                Err(lost)
+            }
+            (Err(lost), None) => Err(lost),
+            (Ok(saved), None) => match shared.journal.remove() {
+                Ok(()) => Ok(saved),
+                Err(source) => Err(shared.write_error(source)),
+            },
+        }
     }
 
     /// A panic in another thread while it held the lock leaves the journal at a line's end or in a line that
@@ -148,11 +255,67 @@ impl ForensicSpanExporter {
     }
 }
 
+impl Shared {
+    fn put(&mut self, record: &Record, line: Vec<u8>) -> io::Result<()> {
+        let ledger = &mut self.ledger;
+        let in_output = record.attributes.get(attr::OUTPUT_REDACTIONS).and_then(serde_json::Value::as_u64);
+        ledger.redactions += record.masked + in_output.unwrap_or(0);
+        ledger.truncations += record.truncated.len() as u64;
+        ledger.dropped_attributes += record.dropped.attributes;
+        ledger.dropped_events += record.dropped.events;
+        ledger.dropped_links += record.dropped.links;
+        let appended = self.journal.append(record.start_time, line).map_err(|(error, lost)| {
+            self.failed.get_or_insert_with(|| error.to_string());
+            self.lose(lost);
+            error
+        });
+        if let Some(waker) = &self.waker {
+            waker.wake();
+        }
+        appended
+    }
+
+    fn lose(&mut self, lost: Vec<Lost>) {
+        self.ledger.failed += lost.len() as u64;
+        for Lost { line } in lost {
+            if self.lost.len() < NAMES
+                && let Ok(serde_json::Value::Object(span)) = serde_json::from_slice(&line)
+                && let Some(serde_json::Value::String(name)) = span.get("name")
+            {
+                self.lost.push(name.clone());
+            }
+        }
+    }
+
+    fn failure(&self) -> Option<SaveError> {
+        let why = self.failed.clone().unwrap_or_default();
+        (self.ledger.failed > 0).then(|| SaveError::Lost { lost: self.ledger.failed, names: self.lost.clone(), why })
+    }
+
+    fn write_error(&self, source: io::Error) -> SaveError {
+        SaveError::Write { source, kept: self.journal.len(), lost: self.ledger.failed, names: self.lost.clone() }
+    }
+
+    fn save(&mut self, name: &str) -> Result<Saved, SaveError> {
+        match self.journal.save(name) {
+            Err(source) => Err(self.write_error(source)),
+            Ok(spans) => self.failure().map_or(Ok(Saved { spans }), Err),
+        }
+    }
+}
+
 impl SpanExporter for ForensicSpanExporter {
+    /// For whoever registers the exporter with a processor of the SDK: such spans count as received.
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let mut outcome = Ok(());
         for span in &batch {
-            if let Err(error) = self.record(span) {
+            let mut record = Record::of_host(span, &self.caps, &self.redactor);
+            let written = record.line(&self.caps).map_err(io::Error::from).and_then(|line| {
+                let mut shared = self.lock();
+                shared.ledger.received += 1;
+                shared.put(&record, line)
+            });
+            if let Err(error) = written {
                 outcome = Err(OTelSdkError::InternalFailure(error.to_string()));
             }
         }

@@ -9,12 +9,20 @@
 //! May live here: exporter, journal, the form of a span on disk, (later) redaction and OTLP. Knows nothing of
 //! stages and plugins.
 
+mod caps;
 mod exporter;
+mod index;
 mod journal;
+mod ledger;
+pub mod otlp;
 mod provider;
+mod received;
 mod record;
 mod recovery;
+mod scrub;
+mod syncer;
 
 pub use exporter::{ForensicSpanExporter, SaveError, Saved};
+pub use ledger::Ledger;
 pub use provider::{HostSpan, RunTelemetry};
 pub use recovery::{Interrupted, Unfinished};

@@ -17,6 +17,8 @@ use opentelemetry_sdk::trace::{
 
 use super::{ForensicSpanExporter, SaveError, Saved};
 use crate::clock::{UnixNanos, system_time};
+use crate::conventions::{attr, kind as span};
+use crate::redact::Redactor;
 
 /// Explicit, so that `OTEL_SPAN_*_LIMIT` can't take attributes from the record.
 const LIMITS: SpanLimits = SpanLimits {
@@ -40,19 +42,15 @@ impl RunTelemetry {
     ///
     /// # Errors
     /// Where the journal can't be created.
-    pub fn start(folder: Dir, run_id: &str) -> io::Result<Self> {
-        let exporter = ForensicSpanExporter::create(folder)?;
+    pub fn start(folder: Dir, run_id: &str, redactor: Redactor) -> io::Result<Self> {
+        let exporter = ForensicSpanExporter::create(folder, redactor)?;
         let provider = SdkTracerProvider::builder()
             // Explicit, so that `OTEL_TRACES_SAMPLER` can't switch the record off.
             .with_sampler(Sampler::AlwaysOn)
             .with_span_limits(LIMITS)
             .with_resource(
                 Resource::builder_empty()
-                    .with_attributes([
-                        KeyValue::new("service.name", "forensic-host"),
-                        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-                        KeyValue::new("service.instance.id", run_id.to_owned()),
-                    ])
+                    .with_attributes(Self::resource(run_id).into_iter().map(|(key, value)| KeyValue::new(key, value)))
                     .build(),
             )
             .with_span_processor(ForensicProcessor(exporter.clone()))
@@ -61,12 +59,29 @@ impl RunTelemetry {
         Ok(Self { provider, tracer, exporter })
     }
 
+    /// What the host says of itself where it makes spans: resource attributes.
+    pub fn resource(run_id: &str) -> Vec<(String, String)> {
+        [
+            ("service.name", "forensic-host"),
+            ("service.version", env!("CARGO_PKG_VERSION")),
+            ("service.instance.id", run_id),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+    }
+
     /// The provider, for code that makes spans of its own in this run.
     pub fn provider(&self) -> &SdkTracerProvider {
         &self.provider
     }
 
-    /// Starts a span at `start`; without a parent it is the root of a new trace.
+    /// Where the spans go.
+    pub fn exporter(&self) -> &ForensicSpanExporter {
+        &self.exporter
+    }
+
+    /// Starts a span at `start`; without a parent it is the root of a new trace. The start of a run, a stage or an attempt
+    /// is noted in the journal.
     pub fn span(
         &self,
         name: impl Into<Cow<'static, str>>,
@@ -77,11 +92,18 @@ impl RunTelemetry {
     ) -> HostSpan {
         let context =
             parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent.clone()));
+        let noted = attributes.iter().any(|pair| {
+            pair.key.as_str() == attr::KIND && matches!(&*pair.value.as_str(), span::RUN | span::STAGE | span::ATTEMPT)
+        });
         let builder = SpanBuilder::from_name(name)
             .with_kind(kind)
             .with_start_time(system_time(start))
             .with_attributes(attributes);
-        HostSpan { span: self.tracer.build_with_context(builder, &context) }
+        let span = HostSpan { span: self.tracer.build_with_context(builder, &context) };
+        if noted {
+            self.note(&span);
+        }
+        span
     }
 
     /// Notes in the journal what is known of a span that goes on.
@@ -147,15 +169,16 @@ impl HostSpan {
 struct ForensicProcessor(ForensicSpanExporter);
 
 impl SpanProcessor for ForensicProcessor {
-    fn on_start(&self, span: &mut SdkSpan, _context: &Context) {
-        if let Some(data) = span.exported_data() {
-            self.0.note_start(&data);
-        }
+    fn on_start(&self, _span: &mut SdkSpan, _context: &Context) {
+        self.0.count_start();
     }
 
     fn on_end(&self, span: SpanData) {
         // Counted there, and told by `save`.
         drop(self.0.record(&span));
+        if span.attributes.iter().any(|pair| pair.key.as_str() == attr::TASK_NAME) {
+            self.0.sync_soon();
+        }
     }
 
     fn force_flush(&self) -> OTelSdkResult {

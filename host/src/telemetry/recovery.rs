@@ -1,17 +1,22 @@
 //! Completes the journal of a run that was killed: what was open is closed as interrupted, at the last sign of life.
 
-use std::io;
+use std::collections::HashSet;
+use std::io::{self, BufRead, BufReader, Read as _};
 
 use cap_std::fs::Dir;
 use serde_json::{Map, Value, json};
 
 use super::exporter::JOURNAL;
-use super::journal::{Journal, Reopened};
-use crate::conventions::status;
+use super::journal::Journal;
+use crate::conventions::{attr, status};
+
+/// A longer line is no span: the largest has half a megabyte.
+const MAX_LINE: u64 = 16 << 20;
 
 /// The journal of a run that was killed.
 pub struct Interrupted {
     journal: Journal,
+    /// The host's own spans that ended; of others only their place in the file is kept.
     ended: Vec<Map<String, Value>>,
     open: Vec<Map<String, Value>>,
     last: u64,
@@ -24,16 +29,57 @@ pub struct Unfinished {
 }
 
 impl Interrupted {
-    /// Opens the journal in the data folder of a run; `None` if there is none, so that its trace is complete.
+    /// Opens the journal in the data folder of a run; `None` if there is none, so that its trace is complete. A last
+    /// line without its end is cut off; a line that is no span is left out.
     ///
     /// # Errors
     /// `WouldBlock` where the run goes on; else where the journal can't be read.
     pub fn open(folder: Dir) -> io::Result<Option<Self>> {
-        let Some(Reopened { journal, ended, open }) = Journal::reopen(folder, JOURNAL)? else { return Ok(None) };
+        let Some(journal) = Journal::open(folder, JOURNAL)? else { return Ok(None) };
+        let mut reader = BufReader::with_capacity(1 << 18, journal.reader()?);
+        let mut interrupted = Self { journal, ended: Vec::new(), open: Vec::new(), last: 0 };
+        let mut line = Vec::new();
+        while let Some(length) = next_line(&mut reader, &mut line)? {
+            interrupted.take(&line, length);
+        }
+        interrupted.journal.cut()?;
+        let Self { open, ended, .. } = &mut interrupted;
+        let ended: HashSet<&str> = ended.iter().filter_map(span_id).collect();
+        let mut seen = HashSet::new();
+        // The last note of a span is the most complete one; its place is that of the first.
+        let mut latest: std::collections::HashMap<String, Map<String, Value>> = std::collections::HashMap::new();
+        let mut order = Vec::new();
+        for span in open.drain(..) {
+            let Some(id) = span_id(&span).map(str::to_owned).filter(|id| !ended.contains(id.as_str())) else {
+                continue;
+            };
+            if seen.insert(id.clone()) {
+                order.push(id.clone());
+            }
+            latest.insert(id, span);
+        }
+        *open = order.iter().filter_map(|id| latest.remove(id)).collect();
+        Ok(Some(interrupted))
+    }
+
+    fn take(&mut self, line: &[u8], length: usize) {
         let time = |span: &Map<String, Value>, key: &str| span.get(key).and_then(Value::as_u64);
-        let starts = open.iter().filter_map(|span| time(span, "start_time"));
-        let last = ended.iter().filter_map(|span| time(span, "end_time")).chain(starts).max().unwrap_or(0);
-        Ok(Some(Self { journal, ended, open, last }))
+        let Ok(Value::Object(mut span)) = serde_json::from_slice(line) else {
+            // The half that a full disk left, and that was stepped over then.
+            self.journal.adopt(None, length);
+            return;
+        };
+        if let Some(Value::Object(started)) = span.remove("open") {
+            self.journal.adopt(None, length);
+            self.last = self.last.max(time(&started, "start_time").unwrap_or(0));
+            self.open.push(started);
+        } else {
+            self.journal.adopt(Some(time(&span, "start_time").unwrap_or(0)), length);
+            self.last = self.last.max(time(&span, "end_time").unwrap_or(0));
+            if span.get("attributes").is_some_and(|attributes| attributes.get(attr::KIND).is_some()) {
+                self.ended.push(span);
+            }
+        }
     }
 
     /// The last time that the journal knows, Unix ns.
@@ -41,7 +87,7 @@ impl Interrupted {
         self.last
     }
 
-    /// The spans that ended or were closed.
+    /// The host's spans that ended or were closed.
     pub fn spans(&self) -> impl Iterator<Item = &Map<String, Value>> {
         self.ended.iter()
     }
@@ -59,7 +105,7 @@ impl Interrupted {
         let start_time = unfinished.span.get("start_time").and_then(Value::as_u64).unwrap_or(0);
         let mut line = serde_json::to_vec(&unfinished.span)?;
         line.push(b'\n');
-        self.journal.append(start_time, &line)?;
+        self.journal.append(start_time, line).map_err(|(error, _)| error)?;
         self.ended.push(unfinished.span);
         Ok(())
     }
@@ -73,6 +119,31 @@ impl Interrupted {
         self.journal.remove()?;
         Ok(spans)
     }
+}
+
+/// Reads the next whole line; `None` at the end, also where the last line is torn. A line that is too long is read
+/// over, and empty.
+fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<usize>> {
+    line.clear();
+    let mut length = 0;
+    loop {
+        let read = reader.by_ref().take(MAX_LINE).read_until(b'\n', line)?;
+        length += read;
+        if line.last() == Some(&b'\n') {
+            if length > read {
+                line.clear();
+            }
+            return Ok(Some(length));
+        }
+        if (read as u64) < MAX_LINE {
+            return Ok(None);
+        }
+        line.clear();
+    }
+}
+
+fn span_id(span: &Map<String, Value>) -> Option<&str> {
+    span.get("span_id")?.as_str()
 }
 
 impl Unfinished {

@@ -9,12 +9,14 @@
 //! | [`load`] | a file, however damaged, into a [`Trace`] |
 //! | [`model`] | a trace into a [`Run`] with stages and attempts |
 //! | [`metrics`] | pure functions over intervals and the DAG |
+//! | [`inside`](mod@inside) | where time went inside attempts, from the spans that stages sent |
 //! | [`summary`] | all of it as one object, JSON or text |
 //! | [`query`] | filtered, paged access to spans |
 //! | [`export`](mod@export) | a trace in the formats of other tools |
 //! | [`merge`](mod@merge) | several trace files into one |
 
 pub mod export;
+pub mod inside;
 mod json;
 pub mod load;
 pub mod merge;
@@ -27,6 +29,7 @@ pub mod summary;
 mod tests;
 mod warnings;
 
+pub use inside::{Inside, inside};
 pub use load::{Trace, TraceError};
 pub use model::{Attempt, Run, Stage};
 pub use query::{Page, Query};

@@ -110,6 +110,24 @@ pub struct Attempt {
     pub peak_memory: Option<u64>,
     /// True where `peak_memory` is only an upper bound.
     pub peak_memory_is_bound: bool,
+    /// Largest sum of its processes' resident sets at one moment, bytes: sampled, so a lower bound.
+    pub tree_peak_memory: Option<u64>,
+    /// How often they were looked at for that.
+    pub tree_memory_samples: Option<u64>,
+    /// Bytes fetched from storage.
+    pub io_read: Option<u64>,
+    /// Bytes sent to storage.
+    pub io_written: Option<u64>,
+    /// Bytes read through system calls, from wherever.
+    pub io_read_chars: Option<u64>,
+    /// Bytes written through system calls, to wherever.
+    pub io_written_chars: Option<u64>,
+    /// How often its processes gave up the processor by themselves.
+    pub voluntary_switches: Option<u64>,
+    /// How often the processor was taken from them.
+    pub involuntary_switches: Option<u64>,
+    /// True where the kernel killed it, or a process of it, for want of memory.
+    pub oom_killed: bool,
     /// The pause before it, ns.
     pub backoff_ns: u64,
     /// Standard output, relative to the run directory.
@@ -245,6 +263,15 @@ fn attempt(span: Span<'_>) -> Attempt {
         cpu_system_ns: number(span, attr::CPU_SYSTEM_NS),
         peak_memory: number(span, attr::PEAK_MEMORY),
         peak_memory_is_bound: is_true(span, attr::PEAK_MEMORY_IS_BOUND),
+        tree_peak_memory: number(span, attr::TREE_PEAK_MEMORY),
+        tree_memory_samples: number(span, attr::TREE_MEMORY_SAMPLES),
+        io_read: number(span, attr::IO_READ),
+        io_written: number(span, attr::IO_WRITTEN),
+        io_read_chars: number(span, attr::IO_READ_CHARS),
+        io_written_chars: number(span, attr::IO_WRITTEN_CHARS),
+        voluntary_switches: number(span, attr::VOLUNTARY_SWITCHES),
+        involuntary_switches: number(span, attr::INVOLUNTARY_SWITCHES),
+        oom_killed: is_true(span, attr::OOM_KILLED),
         backoff_ns: number(span, attr::BACKOFF_NS).unwrap_or(0),
         log_stdout: text(span, attr::LOG_STDOUT),
         log_stderr: text(span, attr::LOG_STDERR),

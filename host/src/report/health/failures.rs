@@ -2,9 +2,11 @@
 
 use super::super::escape::{clip, code, fence, inline, paragraphs, visible};
 use super::super::{LogTail, ReportInput, heading};
-use super::{Facts, ID_MAX, MESSAGE_MAX, StageView, id, ids, result_words, told, views};
+use super::resources::memory_words;
+use super::{Facts, ID_MAX, MESSAGE_MAX, StageView, id, ids, inside, result_words, told, views};
 use crate::conventions::{error_type, result};
 use crate::trace::Attempt;
+use crate::trace::inside::FailedStep;
 use crate::units::{bytes, count, duration};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -91,6 +93,7 @@ fn failure(facts: &Facts<'_>, view: &StageView<'_>, kept: &[String]) -> String {
     if let Some(hint) = last.and_then(hint) {
         out.push_str(&format!("{hint}\n\n"));
     }
+    out.push_str(&failed_step(facts, view, last));
     let start = facts.summary.run.start_time.unwrap_or(0);
     if let Some(last) = last {
         let from = duration(last.start.saturating_sub(start));
@@ -122,6 +125,25 @@ fn failure(facts: &Facts<'_>, view: &StageView<'_>, kept: &[String]) -> String {
         }
     }
     out
+}
+
+/// Which step failed last by the program's own account, and its message unless the log below says it.
+fn failed_step(facts: &Facts<'_>, view: &StageView<'_>, last: Option<&Attempt>) -> String {
+    let stage = &view.summary.id;
+    let found = last.and_then(|last| inside::failed_step(facts.input, stage, last.number).map(|step| (step, last)));
+    let Some((step, last)) = found else { return String::new() };
+    let tails = facts.input.tails.iter().filter(|tail| tail.stage == *stage && tail.attempt == last.number);
+    let mut ends = tails.flat_map(|tail| tail.lines.iter().rev().find(|line| !line.trim().is_empty()));
+    let message = step.message.as_deref().map(str::trim).filter(|message| !message.is_empty());
+    let message = message.filter(|message| !ends.any(|line| line.contains(message)));
+    let name = if step.name.trim().is_empty() { "*no name*".to_owned() } else { id(&step.name) };
+    match message {
+        None => format!("The last failed step among its own spans: **{name}**.\n\n"),
+        Some(message) => {
+            let message = paragraphs(&told(message, MESSAGE_MAX), "");
+            format!("The last failed step among its own spans: **{name}**: {message}\n\n")
+        }
+    }
 }
 
 fn log_tail(tail: &LogTail) -> String {
@@ -197,8 +219,21 @@ fn is_told(message: &str, attempt: &Attempt) -> bool {
     told.iter().any(|told| told == message)
 }
 
-/// `exit code 1`, `signal 9 (SIGKILL)`.
+/// `exit code 1`, `signal 9 (SIGKILL)`, with the want of memory behind it.
 fn cause(attempt: &Attempt) -> Option<String> {
+    let how = ending_words(attempt);
+    if !attempt.oom_killed {
+        return how;
+    }
+    let why = if attempt.signal.is_some() {
+        "killed by the kernel for want of memory"
+    } else {
+        "a process of it killed by the kernel for want of memory"
+    };
+    Some(how.map_or_else(|| why.to_owned(), |how| format!("{how}, {why}")))
+}
+
+fn ending_words(attempt: &Attempt) -> Option<String> {
     match (attempt.signal, attempt.exit_code) {
         (Some(signal), _) => Some(format!("signal {signal} ({})", signal_name(signal))),
         (None, Some(code)) => Some(format!("exit code {code}")),
@@ -210,19 +245,23 @@ fn cause(attempt: &Attempt) -> Option<String> {
 }
 
 /// What is worth knowing about an ending that looks alike for many causes.
-fn hint(attempt: &Attempt) -> Option<&'static str> {
-    match (attempt.signal, attempt.exit_code, attempt.error_type.as_deref()) {
+fn hint(attempt: &Attempt) -> Option<String> {
+    if attempt.oom_killed {
+        return Some(format!("The kernel's own counters say that memory ran out{}.", memory_words(attempt)));
+    }
+    let text = match (attempt.signal, attempt.exit_code, attempt.error_type.as_deref()) {
         (Some(9), _, Some(error_type::SIGNAL)) => {
-            Some("The host did not send this signal; the usual sender is the kernel, when memory runs out.")
+            "The host did not send this signal; the usual sender is the kernel, when memory runs out."
         }
         (None, Some(137), _) => {
-            Some("137 stands for SIGKILL of a process inside; the usual sender is the kernel, when memory runs out.")
+            "137 stands for SIGKILL of a process inside; the usual sender is the kernel, when memory runs out."
         }
-        (None, Some(139), _) => Some("139 stands for SIGSEGV of a process inside: it used memory that is not its own."),
-        (None, Some(126), _) => Some("126 is a shell's word for: this file can't be executed."),
-        (None, Some(127), _) => Some("127 is a shell's word for: command not found."),
-        _ => None,
-    }
+        (None, Some(139), _) => "139 stands for SIGSEGV of a process inside: it used memory that is not its own.",
+        (None, Some(126), _) => "126 is a shell's word for: this file can't be executed.",
+        (None, Some(127), _) => "127 is a shell's word for: command not found.",
+        _ => return None,
+    };
+    Some(text.to_owned())
 }
 
 /// Linux names.
@@ -285,6 +324,8 @@ pub(in super::super) struct FailureJson<'a> {
     signal_name: Option<String>,
     error_type: Option<&'a str>,
     message: Option<&'a str>,
+    failed_step: Option<&'a FailedStep>,
+    oom_killed: bool,
     start_time: u64,
     end_time: u64,
     log_stdout: Option<&'a str>,
@@ -307,6 +348,9 @@ pub(in super::super) fn failures_json<'a>(input: &ReportInput<'a>) -> Vec<Failur
     for tail in input.tails {
         tails.entry(&tail.stage).or_default().push(tail);
     }
+    let told = input.inside.iter().flat_map(|inside| &inside.stages);
+    let steps: HashMap<(&str, u64), &FailedStep> =
+        told.filter_map(|stage| Some(((&*stage.stage, stage.attempt), stage.failed_step.as_ref()?))).collect();
     in_order(&views)
         .into_iter()
         .map(|view| {
@@ -326,6 +370,8 @@ pub(in super::super) fn failures_json<'a>(input: &ReportInput<'a>) -> Vec<Failur
                     .and_then(|last| last.error_type.as_deref())
                     .or_else(|| view.model.and_then(|stage| stage.error_type.as_deref())),
                 message: s.error.as_deref(),
+                failed_step: attempt.and_then(|attempt| steps.get(&(&*s.id, attempt)).copied()),
+                oom_killed: last.is_some_and(|last| last.oom_killed),
                 start_time: last.map_or(s.start_time, |last| last.start),
                 end_time: last.map_or(s.end_time, |last| last.end),
                 log_stdout: last.and_then(|last| last.log_stdout.as_deref()),

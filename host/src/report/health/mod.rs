@@ -1,16 +1,21 @@
 //! Pipeline Health: what the host saw of the run, drawn from the trace alone, in the order in which a reader asks.
-//! How did it go; what failed; which stage; how parallel; where did the time go; compared with what; how sure is this.
+//! How did it go; what failed; which stage; what did it use; how parallel; where did the time go, also
+//! inside stages; compared with what; how sure is this.
 
 mod baseline;
 mod chain;
 mod failures;
 mod headline;
+mod inside;
 mod notes;
 mod parallelism;
+mod resources;
 mod stages;
 
 pub(super) use failures::{FailureJson, failures_json};
+pub(super) use inside::{InsideJson, inside_json};
 pub(super) use notes::notes;
+pub(super) use resources::resources_json;
 
 use super::escape::{cell, clip, inline, paragraphs, visible};
 use super::{ReportInput, heading};
@@ -63,7 +68,22 @@ pub(super) fn draw(input: &ReportInput<'_>, detail: HealthDetail, level: usize, 
         out.push_str(&stages::draw(&facts));
         return out;
     }
-    for part in [failures::draw, stages::draw, parallelism::draw, chain::draw, baseline::draw, notes::draw] {
+    let parts: &[fn(&Facts<'_>) -> String] = if framed {
+        // Short, because the report around the frame has the rest.
+        &[failures::draw, stages::draw, parallelism::draw, chain::draw, baseline::draw, notes::draw]
+    } else {
+        &[
+            failures::draw,
+            stages::draw,
+            resources::draw,
+            parallelism::draw,
+            chain::draw,
+            inside::draw,
+            baseline::draw,
+            notes::draw,
+        ]
+    };
+    for part in parts {
         out.push_str(&part(&facts));
     }
     out

@@ -50,7 +50,11 @@ pub(in super::super) fn notes(input: &ReportInput<'_>) -> Vec<String> {
             .map(|(origin, n)| format!("{} {origin}", integer(*n)))
             .collect();
         if !foreign.is_empty() {
-            notes.push(format!("Spans from elsewhere, which no number above rests on: {}.", foreign.join(", ")));
+            let where_ = match input.inside {
+                Some(inside) if !inside.stages.is_empty() => "no number outside “Inside the stages” rests on",
+                _ => "no number above rests on",
+            };
+            notes.push(format!("Spans from elsewhere, which {where_}: {}.", foreign.join(", ")));
         }
     } else {
         notes.push(input.trace_problem.unwrap_or(super::NO_TRACE).to_owned());

@@ -91,6 +91,7 @@ fn status(view: &StageView<'_>) -> String {
     } else {
         match &*s.result {
             result::SUCCESS if s.attempts > 1 => "🔁 success after retry".into(),
+            result::FAILURE if out_of_memory(view) => "❌ failure (out of memory)".into(),
             result::FAILURE => match (s.exit_code, last_signal(view)) {
                 (_, Some(signal)) => format!("❌ failure ({signal})"),
                 (Some(code), None) => format!("❌ failure (exit {code})"),
@@ -108,6 +109,11 @@ fn status(view: &StageView<'_>) -> String {
         }
     };
     text + inferred
+}
+
+/// Whether the kernel killed its last attempt for want of memory.
+fn out_of_memory(view: &StageView<'_>) -> bool {
+    view.model.and_then(|stage| stage.attempts.last()).is_some_and(|last| last.oom_killed)
 }
 
 fn last_signal(view: &StageView<'_>) -> Option<String> {

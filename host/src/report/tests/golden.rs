@@ -2,7 +2,7 @@
 
 use super::super::render;
 use super::super::{LogTail, RunFacts};
-use super::sample::{Sample, column, document, everything, failed_section, section};
+use super::sample::{FAILED, Sample, column, document, everything, failed_section, section};
 use crate::plugin::document::*;
 use std::path::PathBuf;
 
@@ -35,9 +35,6 @@ fn the_worked_example() {
     assert_eq!(render(&sample.input()), rendered, "the same input gives the same bytes");
 }
 
-/// A run whose middle stage is killed on its second attempt, which keeps two others from running.
-const FAILED: &str = include_str!("../testdata/failed_run.trace.json");
-
 #[test]
 fn a_failed_run() {
     let mut sample = Sample::of_trace(FAILED);
@@ -56,6 +53,22 @@ fn a_failed_run() {
     let rendered = render(&sample.input());
     golden("failed_run.md", &rendered.markdown);
     golden("failed_run.json", &rendered.json);
+}
+
+/// The failed run, whose stages sent spans of their own and whose resources were measured.
+#[test]
+fn an_instrumented_run() {
+    let mut sample = Sample::instrumented();
+    sample.tails = vec![LogTail {
+        stage: "meta.aggregation".into(),
+        attempt: 2,
+        path: "logs/meta.aggregation/2.err.log".into(),
+        lines: vec!["folding".into()],
+        omitted_bytes: 0,
+    }];
+    let rendered = render(&sample.input());
+    golden("instrumented_run.md", &rendered.markdown);
+    golden("instrumented_run.json", &rendered.json);
 }
 
 #[test]

@@ -331,6 +331,16 @@ fn a_hostile_trace_stays_text_in_the_hosts_own_part() {
                 "cicd.pipeline.task.run.result": "failure", "error.type": payload, "forensic.log.stderr": payload },
         }));
     }
+    // Some stages tell of themselves, in such names too: six steps each, one below the other.
+    for (index, payload) in PAYLOADS.iter().enumerate() {
+        let (stage, parent) = (index / 6, if index % 6 == 0 { 5000 + index / 6 } else { 8000 + index - 1 });
+        spans.push(serde_json::json!({
+            "name": payload, "start_time": 2_000_000_001u64 + index as u64, "end_time": 8_000_000_000u64, "status": "Error",
+            "span_id": format!("{:016x}", 8000 + index), "parent_span_id": format!("{parent:016x}"),
+            "status_message": payload,
+            "attributes": { "forensic.origin": "otlp", "forensic.stage.id": PAYLOADS[stage], "forensic.attempt": 1 },
+        }));
+    }
     let mut sample = Sample::of_trace(&serde_json::to_string(&spans).unwrap());
     sample.baseline = Some(super::super::Baseline {
         run_id: PAYLOADS[23].into(),
@@ -339,7 +349,17 @@ fn a_hostile_trace_stays_text_in_the_hosts_own_part() {
     });
     sample.record.notes = PAYLOADS.iter().map(|payload| (*payload).to_owned()).collect();
     let harmless = ["Forensic report of run", "Pipeline Health"];
-    let reading = read(&render(&sample.input()).markdown);
+    let markdown = render(&sample.input()).markdown;
+    let (_, inside) = markdown.split_once("### Inside the stages\n").unwrap();
+    let inside = read(inside.split_once("\n### ").unwrap().0);
+    for payload in PAYLOADS.iter().filter(|payload| visible(payload).chars().count() <= 120) {
+        assert!(inside.text.contains(&squeeze(&visible(payload))), "{payload:?} in {}", inside.text);
+    }
+    assert_eq!(inside.structure.iter().filter(|tag| *tag == "Heading h4").count(), PAYLOADS.len().div_ceil(6));
+    let cells = inside.structure.iter().filter(|tag| *tag == "TableCell").count();
+    let rows = inside.structure.iter().filter(|tag| *tag == "TableRow" || *tag == "TableHead").count();
+    assert_eq!((rows - PAYLOADS.len().div_ceil(6) * 2, cells), (PAYLOADS.len(), rows * 7));
+    let reading = read(&markdown);
     assert_eq!(reading.structure.iter().filter(|tag| *tag == "Heading h1").count(), 1);
     assert_eq!(reading.structure.iter().filter(|tag| *tag == "Heading h2").count(), 1);
     assert!(harmless.iter().all(|text| reading.text.contains(&squeeze(text))));

@@ -2,5 +2,6 @@
 
 mod golden;
 mod hostile;
+mod inside;
 mod sample;
 mod size;

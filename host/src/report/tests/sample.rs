@@ -3,13 +3,14 @@
 use super::super::{Baseline, Failure, LogTail, PluginIdentity, ReportInput, RunFacts, Section, Status};
 use crate::plugin::LogLine;
 use crate::plugin::document::*;
-use crate::trace::{Run, Summary, Trace, summarize_run};
+use crate::trace::{Inside, Run, Summary, Trace, inside, summarize_run};
+use serde_json::{Value, json};
 
 /// What a [`ReportInput`] borrows from.
 #[derive(Default)]
 pub(super) struct Sample {
     pub(super) record: RunFacts,
-    pub(super) traced: Option<(Run, Summary)>,
+    pub(super) traced: Option<(Run, Summary, Inside)>,
     pub(super) problem: Option<String>,
     pub(super) tails: Vec<LogTail>,
     pub(super) baseline: Option<Baseline>,
@@ -21,7 +22,48 @@ impl Sample {
         let trace = Trace::from_slice(json.as_bytes()).expect("a trace");
         let run = Run::of(&trace);
         let summary = summarize_run(&trace, &run);
-        Self { traced: Some((run, summary)), ..Self::default() }
+        let inside = inside(&trace, &run);
+        Self { traced: Some((run, summary, inside)), ..Self::default() }
+    }
+
+    /// [`FAILED`] with the spans that its stages sent, and with what their attempts used.
+    pub(super) fn instrumented() -> Self {
+        let mut spans: Vec<Value> = serde_json::from_str(FAILED).expect("JSON");
+        for span in &mut spans {
+            let attributes = span["attributes"].as_object_mut().expect("an object");
+            let resources = match (&attributes["forensic.kind"], &attributes.get("forensic.stage.id")) {
+                (Value::String(kind), Some(Value::String(stage))) if kind == "attempt" => match &**stage {
+                    "sleeve.long" => {
+                        json!({"forensic.tree_peak_memory_bytes": 31_000_000, "forensic.tree_memory_samples": 39,
+                        "forensic.io.read_bytes": 12_345_678, "forensic.io.written_bytes": 0,
+                        "forensic.io.read_chars": 45_000_000, "forensic.io.written_chars": 1_024,
+                        "forensic.context_switches.voluntary": 1_234, "forensic.context_switches.involuntary": 56})
+                    }
+                    "meta.aggregation" if attributes["forensic.attempt"] == 2 => json!({"forensic.oom_killed": true,
+                        "forensic.tree_peak_memory_bytes": 2_147_483_648u64, "forensic.tree_memory_samples": 63}),
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            attributes.extend(resources.as_object().expect("an object").clone());
+        }
+        // Parents by id, in hexadecimal.
+        let attempt_2 = "a0b1c2d300000008";
+        spans.extend([
+            sent(1, "a0b1c2d300000003", ("sleeve.long", 1), "main", 300, 3_900),
+            sent(2, "1", ("sleeve.long", 1), "load prices", 310, 1_310),
+            sent(3, "2", ("sleeve.long", 1), "GET /prices", 320, 700),
+            sent(4, "2", ("sleeve.long", 1), "GET /prices", 700, 1_300),
+            sent(5, "1", ("sleeve.long", 1), "fit", 1_400, 3_880),
+            sent(6, "5", ("sleeve.long", 1), "fold", 1_500, 2_700),
+            sent(7, "5", ("sleeve.long", 1), "fold", 1_600, 2_800),
+            sent(8, "a0b1c2d300000007", ("meta.aggregation", 1), "main", 4_200, 6_400),
+            failed(sent(9, "8", ("meta.aggregation", 1), "load", 4_300, 6_390), "ConnectionError: refused"),
+            failed(sent(10, "99", ("meta.aggregation", 2), "load", 8_000, 8_400), "ConnectionError: refused once"),
+            sent(11, attempt_2, ("meta.aggregation", 2), "fold | \u{202e}<b>returns</b>", 8_400, 13_950),
+            failed(sent(12, "b", ("meta.aggregation", 2), "allocate", 13_000, 13_890), "MemoryError: 1.9 GiB"),
+        ]);
+        Self::of_trace(&Value::Array(spans).to_string())
     }
 
     /// The worked example of `DESIGN` 6.
@@ -39,14 +81,33 @@ impl Sample {
     pub(super) fn input(&self) -> ReportInput<'_> {
         ReportInput {
             record: &self.record,
-            summary: self.traced.as_ref().map(|(_, summary)| summary),
+            summary: self.traced.as_ref().map(|(_, summary, _)| summary),
             trace_problem: self.problem.as_deref(),
-            run: self.traced.as_ref().map(|(run, _)| run),
+            run: self.traced.as_ref().map(|(run, ..)| run),
+            inside: self.traced.as_ref().map(|(.., inside)| inside),
             tails: &self.tails,
             baseline: self.baseline.as_ref(),
             sections: &self.sections,
         }
     }
+}
+
+/// A run whose middle stage is killed on its second attempt, which keeps two others from running.
+pub(super) const FAILED: &str = include_str!("../testdata/failed_run.trace.json");
+
+/// A span from an attempt; times in ms after the start of [`FAILED`].
+pub(super) fn sent(id: u64, parent: &str, (stage, attempt): (&str, u64), name: &str, start: u64, end: u64) -> Value {
+    let at = |ms: u64| 1_767_225_600_000_000_000 + ms * 1_000_000;
+    json!({"name": name, "start_time": at(start), "end_time": at(end), "status": "Success",
+        "attributes": {"forensic.origin": "otlp", "forensic.stage.id": stage, "forensic.attempt": attempt},
+        "trace_id": "5b8aa5a2d2c872e8321cf37308d69df2", "span_id": format!("{id:016x}"),
+        "parent_span_id": format!("{parent:0>16}")})
+}
+
+pub(super) fn failed(mut span: Value, message: &str) -> Value {
+    span["status"] = "Error".into();
+    span["status_message"] = message.into();
+    span
 }
 
 pub(super) fn section(report_id: &str, document: Document) -> Section {

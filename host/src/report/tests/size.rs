@@ -19,9 +19,19 @@ fn twenty_thousand_stages() -> String {
             2 * i + 1
         ));
         spans.push(format!(
-            r#"{{"name":"true","start_time":{start},"end_time":{end},"status":"{status}","attributes":{{"forensic.kind":"attempt","forensic.stage.id":"stage.{i}","forensic.attempt":1,"cicd.pipeline.task.run.result":"{result}","process.exit.code":1}},"span_id":"{:016x}","parent_span_id":"{:016x}"}}"#,
+            r#"{{"name":"true","start_time":{start},"end_time":{end},"status":"{status}","attributes":{{"forensic.kind":"attempt","forensic.stage.id":"stage.{i}","forensic.attempt":1,"cicd.pipeline.task.run.result":"{result}","process.exit.code":1,"forensic.cpu_user_ns":{i}}},"span_id":"{:016x}","parent_span_id":"{:016x}"}}"#,
             2 * i + 2,
             2 * i + 1
+        ));
+    }
+    for i in 0..40_000u64 {
+        let (stage, name) = (i % 20, "<|".repeat(100));
+        let start = stage * 4_000_000_000;
+        spans.push(format!(
+            r#"{{"name":"{i} {name}","start_time":{start},"end_time":{},"status":"Success","attributes":{{"forensic.origin":"otlp","forensic.stage.id":"stage.{stage}","forensic.attempt":1}},"span_id":"{:016x}","parent_span_id":"{:016x}"}}"#,
+            start + i,
+            1_000_000 + i,
+            2 * stage + 2
         ));
     }
     format!("[\n{}\n]", spans.join(",\n"))
@@ -36,6 +46,9 @@ fn twenty_thousand_stages_fit() {
     assert!(rendered.markdown.contains("*+19,800 more stages in forensic_report.json; "));
     assert!(rendered.markdown.contains("| stage.99 "), "failures come first");
     assert!(rendered.markdown.contains("*188 failures more in forensic_report.json"));
+    assert!(rendered.markdown.contains("*19,950 more attempts in forensic_report.json under `resources`"));
+    assert!(rendered.markdown.contains("*1,988 more steps in forensic_report.json"));
+    assert!(rendered.markdown.contains(" more stages in forensic_report.json under `inside`"));
     assert!(rendered.json.contains("\"stage.19999\""));
 }
 

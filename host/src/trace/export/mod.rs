@@ -14,7 +14,7 @@
 
 mod chrome;
 mod lanes;
-mod otlp;
+pub(crate) mod otlp;
 mod parts;
 mod perfetto;
 mod table;

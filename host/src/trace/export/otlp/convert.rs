@@ -1,10 +1,10 @@
 //! Spans of a trace into OTLP's messages, batch by batch.
 
+use super::Limits;
 use super::messages::{
     AnyValue, ArrayValue, Event, KeyValue, KeyValueList, Link, Resource, ResourceSpans, Scope, ScopeSpans, Span,
     Status, TracesData, Value,
 };
-use super::{MAX_BATCH, MAX_BYTES};
 use crate::conventions::{attr, result};
 use crate::trace::export::{MAX_DEPTH, parts};
 use crate::trace::span::{self, Kind, Part};
@@ -20,19 +20,41 @@ const UNKNOWN: &str = "unknown_service";
 const MADE_UP: u64 = 0xf0f0_f0f0_0000_0000;
 
 /// The batches of a trace.
-pub(super) struct Batches<'a> {
+pub(crate) struct Batches<'a> {
     trace: &'a Trace,
     next: usize,
     /// The resource of spans that have none of their own.
     resource: Resource,
     /// The trace id of spans that have none.
     trace_id: u128,
+    limits: Limits,
+    /// A span that the last batch had no room for.
+    held: Option<(span::Span<'a>, Span)>,
 }
 
 impl<'a> Batches<'a> {
+    /// What the file alone tells: spans without a resource get the one of its run.
     pub(super) fn new(trace: &'a Trace) -> Self {
+        Self::of(trace, run_resource(trace), Limits::EXPORT)
+    }
+
+    /// Of a part of a run's spans: those without a resource get this one, given as its attributes.
+    pub(crate) fn with_resource(trace: &'a Trace, resource: &[(String, String)], limits: Limits) -> Self {
+        let attribute = |(key, value): &(String, String)| key_value(key, Value::Text(value.clone()).into());
+        Self::of(trace, Resource { attributes: resource.iter().map(attribute).collect() }, limits)
+    }
+
+    fn of(trace: &'a Trace, resource: Resource, limits: Limits) -> Self {
         let id = trace.trace_ids.iter().copied().find(|id| *id != 0).unwrap_or(MADE_UP.into());
-        Self { trace, next: 0, resource: run_resource(trace), trace_id: id }
+        Self { trace, next: 0, resource, trace_id: id, limits, held: None }
+    }
+
+    fn next_span(&mut self) -> Option<(span::Span<'a>, Span)> {
+        self.held.take().or_else(|| {
+            let span = self.trace.span(self.next)?;
+            self.next += 1;
+            Some((span, self.convert(span)))
+        })
     }
 
     fn convert(&self, span: span::Span<'a>) -> Span {
@@ -87,12 +109,14 @@ impl Iterator for Batches<'_> {
     fn next(&mut self) -> Option<TracesData> {
         let mut groups = Groups::default();
         let (mut spans, mut bytes) = (0, 0);
-        while spans < MAX_BATCH && bytes < MAX_BYTES {
-            let Some(span) = self.trace.span(self.next) else { break };
-            let converted = self.convert(span);
-            self.next += 1;
-            spans += 1;
+        while spans < self.limits.spans {
+            let Some((span, converted)) = self.next_span() else { break };
             bytes += converted.encoded_len();
+            if spans > 0 && bytes > self.limits.bytes {
+                self.held = Some((span, converted));
+                break;
+            }
+            spans += 1;
             groups.add(span, converted, &self.resource);
         }
         (spans > 0).then_some(TracesData { resource_spans: groups.resource_spans })

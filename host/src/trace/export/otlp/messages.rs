@@ -9,168 +9,175 @@ use serde::{Serialize, Serializer};
 /// `TracesData`, and byte for byte also `ExportTraceServiceRequest`.
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct TracesData {
+pub(crate) struct TracesData {
     #[prost(message, repeated, tag = "1")]
-    pub resource_spans: Vec<ResourceSpans>,
+    pub(crate) resource_spans: Vec<ResourceSpans>,
+}
+
+impl TracesData {
+    /// Number of spans in it.
+    pub(crate) fn span_count(&self) -> usize {
+        self.resource_spans.iter().flat_map(|resource| &resource.scope_spans).map(|scope| scope.spans.len()).sum()
+    }
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ResourceSpans {
+pub(crate) struct ResourceSpans {
     #[prost(message, optional, tag = "1")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub resource: Option<Resource>,
+    pub(crate) resource: Option<Resource>,
     #[prost(message, repeated, tag = "2")]
-    pub scope_spans: Vec<ScopeSpans>,
+    pub(crate) scope_spans: Vec<ScopeSpans>,
     #[prost(string, tag = "3")]
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub schema_url: String,
+    pub(crate) schema_url: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Resource {
+pub(crate) struct Resource {
     #[prost(message, repeated, tag = "1")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub attributes: Vec<KeyValue>,
+    pub(crate) attributes: Vec<KeyValue>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ScopeSpans {
+pub(crate) struct ScopeSpans {
     #[prost(message, optional, tag = "1")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub scope: Option<Scope>,
+    pub(crate) scope: Option<Scope>,
     #[prost(message, repeated, tag = "2")]
-    pub spans: Vec<Span>,
+    pub(crate) spans: Vec<Span>,
     #[prost(string, tag = "3")]
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub schema_url: String,
+    pub(crate) schema_url: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     #[prost(string, tag = "1")]
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub name: String,
+    pub(crate) name: String,
     #[prost(string, tag = "2")]
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub version: String,
+    pub(crate) version: String,
     #[prost(message, repeated, tag = "3")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub attributes: Vec<KeyValue>,
+    pub(crate) attributes: Vec<KeyValue>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Span {
+pub(crate) struct Span {
     #[prost(bytes = "vec", tag = "1")]
     #[serde(serialize_with = "hexadecimal")]
-    pub trace_id: Vec<u8>,
+    pub(crate) trace_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     #[serde(serialize_with = "hexadecimal")]
-    pub span_id: Vec<u8>,
+    pub(crate) span_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
     #[serde(serialize_with = "hexadecimal", skip_serializing_if = "Vec::is_empty")]
-    pub parent_span_id: Vec<u8>,
+    pub(crate) parent_span_id: Vec<u8>,
     #[prost(string, tag = "5")]
-    pub name: String,
+    pub(crate) name: String,
     #[prost(int32, tag = "6")]
-    pub kind: i32,
+    pub(crate) kind: i32,
     #[prost(fixed64, tag = "7")]
     #[serde(serialize_with = "text")]
-    pub start_time_unix_nano: u64,
+    pub(crate) start_time_unix_nano: u64,
     #[prost(fixed64, tag = "8")]
     #[serde(serialize_with = "text")]
-    pub end_time_unix_nano: u64,
+    pub(crate) end_time_unix_nano: u64,
     #[prost(message, repeated, tag = "9")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub attributes: Vec<KeyValue>,
+    pub(crate) attributes: Vec<KeyValue>,
     #[prost(uint32, tag = "10")]
     #[serde(skip_serializing_if = "is_zero")]
-    pub dropped_attributes_count: u32,
+    pub(crate) dropped_attributes_count: u32,
     #[prost(message, repeated, tag = "11")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     #[prost(uint32, tag = "12")]
     #[serde(skip_serializing_if = "is_zero")]
-    pub dropped_events_count: u32,
+    pub(crate) dropped_events_count: u32,
     #[prost(message, repeated, tag = "13")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub links: Vec<Link>,
+    pub(crate) links: Vec<Link>,
     #[prost(uint32, tag = "14")]
     #[serde(skip_serializing_if = "is_zero")]
-    pub dropped_links_count: u32,
+    pub(crate) dropped_links_count: u32,
     #[prost(message, optional, tag = "15")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
+    pub(crate) status: Option<Status>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Event {
+pub(crate) struct Event {
     #[prost(fixed64, tag = "1")]
     #[serde(serialize_with = "text")]
-    pub time_unix_nano: u64,
+    pub(crate) time_unix_nano: u64,
     #[prost(string, tag = "2")]
-    pub name: String,
+    pub(crate) name: String,
     #[prost(message, repeated, tag = "3")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub attributes: Vec<KeyValue>,
+    pub(crate) attributes: Vec<KeyValue>,
     #[prost(uint32, tag = "4")]
     #[serde(skip_serializing_if = "is_zero")]
-    pub dropped_attributes_count: u32,
+    pub(crate) dropped_attributes_count: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Link {
+pub(crate) struct Link {
     #[prost(bytes = "vec", tag = "1")]
     #[serde(serialize_with = "hexadecimal")]
-    pub trace_id: Vec<u8>,
+    pub(crate) trace_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     #[serde(serialize_with = "hexadecimal")]
-    pub span_id: Vec<u8>,
+    pub(crate) span_id: Vec<u8>,
     #[prost(string, tag = "3")]
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub trace_state: String,
+    pub(crate) trace_state: String,
     #[prost(message, repeated, tag = "4")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub attributes: Vec<KeyValue>,
+    pub(crate) attributes: Vec<KeyValue>,
     #[prost(uint32, tag = "5")]
     #[serde(skip_serializing_if = "is_zero")]
-    pub dropped_attributes_count: u32,
+    pub(crate) dropped_attributes_count: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Status {
+pub(crate) struct Status {
     #[prost(string, tag = "2")]
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub message: String,
+    pub(crate) message: String,
     #[prost(int32, tag = "3")]
-    pub code: i32,
+    pub(crate) code: i32,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct KeyValue {
+pub(crate) struct KeyValue {
     #[prost(string, tag = "1")]
-    pub key: String,
+    pub(crate) key: String,
     #[prost(message, optional, tag = "2")]
-    pub value: Option<AnyValue>,
+    pub(crate) value: Option<AnyValue>,
 }
 
 /// Without a value it is JSON's null.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct AnyValue {
+pub(crate) struct AnyValue {
     #[prost(oneof = "Value", tags = "1, 2, 3, 4, 5, 6")]
-    pub value: Option<Value>,
+    pub(crate) value: Option<Value>,
 }
 
 /// `bytes_value` (7) is left out: a trace file has no bytes.
 #[derive(Clone, PartialEq, prost::Oneof, Serialize)]
-pub(super) enum Value {
+pub(crate) enum Value {
     #[prost(string, tag = "1")]
     #[serde(rename = "stringValue")]
     Text(String),
@@ -192,15 +199,15 @@ pub(super) enum Value {
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct ArrayValue {
+pub(crate) struct ArrayValue {
     #[prost(message, repeated, tag = "1")]
-    pub values: Vec<AnyValue>,
+    pub(crate) values: Vec<AnyValue>,
 }
 
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct KeyValueList {
+pub(crate) struct KeyValueList {
     #[prost(message, repeated, tag = "1")]
-    pub values: Vec<KeyValue>,
+    pub(crate) values: Vec<KeyValue>,
 }
 
 impl Serialize for AnyValue {

@@ -1,18 +1,30 @@
 //! OpenTelemetry's own formats. A trace is cut into batches, each a whole `TracesData`; the three forms differ only in
 //! how batches follow each other: lines, items of one JSON array, or protobuf messages, which concatenate into one.
+//!
+//! The messages are our own, not those of the crate `opentelemetry-proto`: its JSON writes every default (which an id
+//! of no bytes may not be: `"parentSpanId":""`), and does not pass on that an attribute's number could not be written.
+//! Also used by [`crate::telemetry`] to send the same spans to a collector.
 
 mod convert;
 mod messages;
 
+pub(crate) use convert::Batches;
+
 use crate::trace::Trace;
-use convert::Batches;
 use prost::Message;
 use std::io::{self, Write};
 
-/// Most spans of one batch, and so of one line.
-pub(super) const MAX_BATCH: usize = 1_000;
-/// A batch ends once it has this many bytes: bounds memory, and is what collectors take in one message by default.
-const MAX_BYTES: usize = 4 << 20;
+/// How much one batch holds: spans, and bytes of them encoded. A single span may be larger.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) spans: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Limits {
+    /// Of a line of a file. The bytes bound memory, and are what collectors take in one message by default.
+    const EXPORT: Self = Self { spans: 1_000, bytes: 4 << 20 };
+}
 
 /// One `TracesData` a line.
 pub(super) fn write_json_lines(trace: &Trace, out: &mut impl Write) -> io::Result<()> {

@@ -1,0 +1,217 @@
+//! The local executor: one process group an attempt, measured from outside.
+//!
+//! Each attempt has a thread beside it (`watch`, `crew`), which passes its output through the redaction filter into the logs
+//! (`stream`), looks at its memory (`memory`) and notices its end; only then does the dispatcher hear of it. The command
+//! itself is never wrapped.
+//!
+//! May live here: what is special to processes of this machine. System calls on one process are in `dag::process`.
+
+mod crew;
+mod memory;
+mod oom;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{self, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use rustix::process::{Pid, Signal};
+
+use self::crew::Crew;
+use self::oom::OomCounters;
+use self::stream::Stream;
+use self::watch::{EndSignal, Seen, Watcher};
+use super::executor::{AttemptEnd, AttemptSpec, Executor, Exit, LaunchError, OutputLost, RunningAttempt, TreeMemory};
+use super::process::{collect, own_peak_memory, signal_group, wait_for_end};
+use crate::clock::{Clock, UnixNanos};
+use crate::pipeline::Command;
+
+/// What a shell exits with when what it ran was killed: 128 and the signal's number.
+const SHELL_KILLED: i32 = 128 + libc::SIGKILL;
+
+type Ended = Box<dyn FnOnce(UnixNanos) + Send>;
+
+/// Runs attempts as processes of this machine.
+#[derive(Debug)]
+pub struct LocalExecutor {
+    clock: Clock,
+    oom: Arc<OomCounters>,
+    crew: Crew,
+    end_signal: fn(Pid) -> io::Result<EndSignal>,
+}
+
+impl LocalExecutor {
+    /// `clock` is the run's.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, oom: Arc::new(OomCounters::open()), crew: Crew::default(), end_signal: EndSignal::of }
+    }
+}
+
+impl Executor for LocalExecutor {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    fn launch(&mut self, spec: AttemptSpec<'_>, ended: Ended) -> Result<Box<dyn RunningAttempt>, LaunchError> {
+        let (program, command) = prepare(&spec);
+        let fail = |source| LaunchError { program, source };
+        let oom_before = self.oom.before();
+        let (pid, [out, err]) = match start(command) {
+            Ok(started) => started,
+            Err(source) => return Err(fail(source)),
+        };
+        // After the start: the copy of the host that the child began as can't have been larger than this.
+        let floor = own_peak_memory();
+        let seen = Arc::new(OnceLock::new());
+        let watched = (self.end_signal)(pid).and_then(|end| {
+            let streams = [Stream::new(out, spec.redactor, spec.stdout), Stream::new(err, spec.redactor, spec.stderr)];
+            let watcher = Watcher { pid, end, streams, clock: self.clock, oom: Arc::clone(&self.oom), oom_before };
+            let (mut told, seen) = (Told { ended: Some(ended), pid, clock: self.clock }, Arc::clone(&seen));
+            self.crew.run(Box::new(move || {
+                let (time, what) = watcher.run();
+                // The first and only one.
+                let _ = seen.set(what);
+                Box::new(move || told.tell(time))
+            }))
+        });
+        if let Err(error) = watched {
+            // Without a watcher nobody would ever know that it ended.
+            signal_group(pid, Signal::KILL);
+            wait_for_end(pid);
+            drop(collect(pid));
+            return Err(fail(error));
+        }
+        Ok(Box::new(LocalAttempt { pid, floor, killed: false, seen }))
+    }
+}
+
+/// The program's name, and what starts it.
+fn prepare(spec: &AttemptSpec<'_>) -> (String, process::Command) {
+    let (program, mut command) = match spec.command {
+        Command::Argv(argv) => {
+            let (program, arguments) = argv.split_first().map_or(("", [].as_slice()), |(p, a)| (p.as_str(), a));
+            // A path with a slash is meant from the stage's working folder.
+            let path = if program.contains('/') { spec.workdir.join(program) } else { PathBuf::from(program) };
+            let mut command = process::Command::new(path);
+            command.args(arguments);
+            (program.to_owned(), command)
+        }
+        Command::Shell(text) => {
+            let mut command = process::Command::new("/bin/sh");
+            command.arg("-c").arg(text);
+            ("/bin/sh".to_owned(), command)
+        }
+    };
+    for (name, value) in &spec.env {
+        match value {
+            Some(value) => command.env(&**name, value),
+            None => command.env_remove(&**name),
+        };
+    }
+    // Nothing here needs code in the child, so that the standard library starts it without copying the host.
+    command.current_dir(spec.workdir).stdin(Stdio::null()).process_group(0);
+    (program, command)
+}
+
+/// Starts it, with a pipe from each of its output streams. From here on the process is known by its id alone: the
+/// dispatcher collects it.
+fn start(mut command: process::Command) -> io::Result<(Pid, [PipeReader; 2])> {
+    let (out, err): ((PipeReader, PipeWriter), (PipeReader, PipeWriter)) = (io::pipe()?, io::pipe()?);
+    let child = command.stdout(out.1).stderr(err.1).spawn()?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    // `command` holds our copies of the ends to write to: they are closed here.
+    Ok((pid.ok_or_else(|| io::Error::other("no process id"))?, [out.0, err.0]))
+}
+
+/// Tells the dispatcher of the end, even if the watcher fails: else it would wait for ever.
+struct Told {
+    ended: Option<Ended>,
+    pid: Pid,
+    clock: Clock,
+}
+
+impl Told {
+    fn tell(&mut self, time: UnixNanos) {
+        if let Some(ended) = self.ended.take() {
+            ended(time);
+        }
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if self.ended.is_some() && thread::panicking() {
+            wait_for_end(self.pid);
+            signal_group(self.pid, Signal::KILL);
+            self.tell(self.clock.now());
+        }
+    }
+}
+
+struct LocalAttempt {
+    pid: Pid,
+    floor: u64,
+    /// We sent KILL.
+    killed: bool,
+    /// Set before the dispatcher hears of the end.
+    seen: Arc<OnceLock<Seen>>,
+}
+
+impl RunningAttempt for LocalAttempt {
+    fn pid(&self) -> Option<u32> {
+        u32::try_from(self.pid.as_raw_nonzero().get()).ok()
+    }
+
+    fn terminate(&mut self) {
+        signal_group(self.pid, Signal::TERM);
+        // A stopped process takes no TERM before it goes on.
+        signal_group(self.pid, Signal::CONT);
+    }
+
+    fn kill(&mut self) {
+        self.killed = true;
+        signal_group(self.pid, Signal::KILL);
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<AttemptEnd> {
+        let end = collect(self.pid)?;
+        let failed = Seen {
+            lost: Some(OutputLost { bytes: 0, error: "the thread that writes the logs failed".into() }),
+            ..Seen::default()
+        };
+        let seen = self.seen.get().unwrap_or(&failed);
+        let peak_memory_is_bound = end.peak_memory <= self.floor;
+        let one = if peak_memory_is_bound { 0 } else { end.peak_memory };
+        Ok(AttemptEnd {
+            exit: end.exit,
+            cpu_user: end.cpu_user,
+            cpu_system: end.cpu_system,
+            peak_memory: end.peak_memory,
+            peak_memory_is_bound,
+            tree_memory: seen.tree.map(|tree| TreeMemory { peak: tree.peak.max(one), ..tree }),
+            io: seen.io,
+            switches: Some(end.switches),
+            oom_killed: seen.oom_rose.and_then(|rose| was_oom(rose, end.exit, self.killed)),
+            output_redactions: seen.redactions,
+            output_left_open: seen.left_open,
+            output_lost: seen.lost.clone(),
+        })
+    }
+}
+
+/// `rose`: the kernel killed somebody for want of memory while the attempt ran. `killed`: the host sent KILL.
+fn was_oom(rose: bool, exit: Exit, killed: bool) -> Option<bool> {
+    let by_kill = matches!(exit, Exit::Signal(libc::SIGKILL) | Exit::Code(SHELL_KILLED));
+    match rose {
+        false => Some(false),
+        true if by_kill && !killed => Some(true),
+        // It may have been another process, or a child whose death the attempt took for a failure.
+        true => None,
+    }
+}

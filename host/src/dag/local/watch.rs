@@ -1,0 +1,181 @@
+//! The thread beside each attempt: passes its output on, looks at its memory, and notices its end.
+
+use std::io::{self, PipeReader};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+
+use super::super::executor::{IoBytes, OutputLost, TreeMemory};
+use super::super::process::{ended_well, io_bytes, signal_group, wait_for_end};
+use super::memory::TreeSampler;
+use super::oom::{OomCount, OomCounters};
+use super::stream::Stream;
+use crate::clock::{Clock, UnixNanos};
+
+/// After an attempt's end, a process that left its group may still hold its output open. It is heard until it has been
+/// silent for so long,
+const QUIET: Duration = Duration::from_millis(250);
+/// and no longer than this, however much it says.
+const LINGER: Duration = Duration::from_secs(1);
+/// Stack of a thread that only waits.
+const HELPER_STACK: usize = 64 << 10;
+
+/// Before a wait that failed is tried again.
+const BREATHER: Duration = Duration::from_millis(10);
+
+/// Becomes readable, or is hung up, when a process ends.
+#[derive(Debug)]
+pub(super) enum EndSignal {
+    /// The kernel's own (Linux 5.3).
+    Pidfd(OwnedFd),
+    /// A pipe whose other end a thread holds that waits for the process: a sandbox may forbid the call.
+    Helper(PipeReader),
+}
+
+impl EndSignal {
+    pub(super) fn of(pid: Pid) -> io::Result<Self> {
+        pidfd_open(pid, PidfdFlags::empty()).map(Self::Pidfd).or_else(|_| Self::helper(pid))
+    }
+
+    pub(super) fn helper(pid: Pid) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        thread::Builder::new().name("waiter".into()).stack_size(HELPER_STACK).spawn(move || {
+            wait_for_end(pid);
+            drop(writer);
+        })?;
+        Ok(Self::Helper(reader))
+    }
+}
+
+impl AsFd for EndSignal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Pidfd(file) => file.as_fd(),
+            Self::Helper(file) => file.as_fd(),
+        }
+    }
+}
+
+/// What is watched.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    pub(super) pid: Pid,
+    pub(super) end: EndSignal,
+    pub(super) streams: [Stream; 2],
+    pub(super) clock: Clock,
+    pub(super) oom: Arc<OomCounters>,
+    /// Before the attempt began.
+    pub(super) oom_before: OomCount,
+}
+
+/// What was seen of an attempt from its start to its end.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) tree: Option<TreeMemory>,
+    pub(super) io: Option<IoBytes>,
+    /// Whether the kernel killed somebody for want of memory meanwhile; not asked for after a success.
+    pub(super) oom_rose: Option<bool>,
+    pub(super) redactions: u64,
+    pub(super) left_open: bool,
+    pub(super) lost: Option<OutputLost>,
+}
+
+impl Watcher {
+    /// Returns when the attempt has ended and all its output is written; the time is that of its end. The process has
+    /// not been collected then.
+    pub(super) fn run(mut self) -> (UnixNanos, Seen) {
+        let mut buffer = Vec::new();
+        let mut tree = TreeSampler::new(self.pid);
+        while self.wait(true, tree.wait(), &mut buffer) != Woken::End {
+            tree.tick();
+        }
+        let time = self.clock.now();
+        // What a stage leaves behind in its group ends with it. The leader is not collected yet, so the group's id can't
+        // belong to anybody else.
+        signal_group(self.pid, Signal::KILL);
+        let mut seen = Seen { tree: tree.result(), io: io_bytes(self.pid), ..Seen::default() };
+        if ended_well(self.pid) == Some(false) {
+            seen.oom_rose = self.oom.rose(self.oom_before, self.pid);
+        }
+        seen.left_open = !self.drain(&mut buffer);
+        for stream in self.streams {
+            let end = stream.finish();
+            seen.redactions += end.redactions;
+            seen.lost = match (seen.lost, end.lost) {
+                (Some(first), Some(second)) => {
+                    Some(OutputLost { bytes: first.bytes + second.bytes, error: first.error })
+                }
+                (first, second) => first.or(second),
+            };
+        }
+        (time, seen)
+    }
+
+    /// Reads to the end of both streams; false if somebody still holds one open.
+    fn drain(&mut self, buffer: &mut Vec<u8>) -> bool {
+        let end = Instant::now();
+        let mut last = end;
+        while self.streams.iter().any(|stream| stream.source().is_some()) {
+            let deadline = (last + QUIET).min(end + LINGER);
+            let rest = deadline.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                self.streams.iter_mut().for_each(|stream| stream.cut(buffer));
+                return false;
+            }
+            if self.wait(false, Some(rest), buffer) == Woken::Output {
+                last = Instant::now();
+            }
+        }
+        true
+    }
+
+    /// Waits until something happens or the time is over; takes what there is of output, unless it is the end.
+    fn wait(&mut self, for_end: bool, limit: Option<Duration>, buffer: &mut Vec<u8>) -> Woken {
+        let mut ready = [false; 2];
+        {
+            let mut files = Vec::with_capacity(3);
+            if for_end {
+                files.push(PollFd::from_borrowed_fd(self.end.as_fd(), PollFlags::IN));
+            }
+            let open = self.streams.iter().filter_map(Stream::source);
+            files.extend(open.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
+            let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+            match poll(&mut files, limit.as_ref()) {
+                Ok(0) | Err(Errno::INTR) => return Woken::Nothing,
+                Ok(_) => {}
+                Err(_) => {
+                    // The machine is out of memory for a moment.
+                    thread::sleep(BREATHER);
+                    return Woken::Nothing;
+                }
+            }
+            let mut woken = files.iter().map(|file| !file.revents().is_empty());
+            if for_end && woken.next() == Some(true) {
+                return Woken::End;
+            }
+            for (ready, _) in ready.iter_mut().zip(&self.streams).filter(|(_, stream)| stream.source().is_some()) {
+                *ready = woken.next() == Some(true);
+            }
+        }
+        for (stream, _) in self.streams.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
+            stream.pass(buffer);
+        }
+        Woken::Output
+    }
+}
+
+/// Why a wait was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Woken {
+    /// The process has ended.
+    End,
+    /// Output was taken, or a stream ended.
+    Output,
+    /// The time is over, or there was a signal.
+    Nothing,
+}
