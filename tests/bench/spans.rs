@@ -95,15 +95,23 @@ fn capture(count: u64, folder: &Path) {
     let telemetry = RunTelemetry::start(dir, "bench", redactor).unwrap();
     let clock = Clock::start();
     let began = cpu();
-    let root = telemetry.span("root", SpanKind::Internal, None, clock.now(), Vec::new());
-    let parent = root.context();
+    // The shape of a real trace: a run, a stage, its attempt, and what the stage itself sent.
+    let kind = |kind: &'static str| KeyValue::new("forensic.kind", kind);
+    let stage = || KeyValue::new("forensic.stage.id", "a");
+    let run = telemetry.span("RUN bench", SpanKind::Server, None, clock.now(), vec![kind("run")]);
+    let parent = Some(run.context());
+    let of_stage = telemetry.span("a", SpanKind::Internal, parent.as_ref(), clock.now(), vec![kind("stage"), stage()]);
+    let parent = Some(of_stage.context());
+    let attributes = vec![kind("attempt"), stage(), KeyValue::new("forensic.attempt", 1)];
+    let attempt = telemetry.span("a#1", SpanKind::Internal, parent.as_ref(), clock.now(), attributes);
+    let parent = attempt.context();
     let tracer = opentelemetry::trace::TracerProvider::tracer(telemetry.provider(), "bench");
-    for number in 1..count {
+    for number in 3..count {
         use opentelemetry::trace::{Span as _, TraceContextExt as _, Tracer as _};
         let context = opentelemetry::Context::new().with_remote_span_context(parent.clone());
         let mut span = tracer.start_with_context(format!("step {}", number % 100), &context);
         span.set_attributes([
-            KeyValue::new("app.stage", "risk.optimize"),
+            KeyValue::new("forensic.origin", "otlp"),
             KeyValue::new("app.dataset", "prices/2026-11-22.parquet"),
             KeyValue::new("app.symbol", "BTC-USD"),
             KeyValue::new("app.message", "loaded a window of prices"),
@@ -114,7 +122,9 @@ fn capture(count: u64, folder: &Path) {
         ]);
         span.end();
     }
-    root.end(clock.now(), None);
+    for span in [attempt, of_stage, run] {
+        span.end(clock.now(), None);
+    }
     let captured = cpu();
     let saved = telemetry.finish("forensic_trace.json").unwrap();
     assert_eq!(saved.spans, count);

@@ -198,3 +198,29 @@ fn the_receiver_can_be_switched_off() {
     let ran = run(&bench, &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
 }
+
+#[test]
+fn a_million_spans_go_through_in_little_memory_and_the_ledger_balances() {
+    let flood = workspace().join("tests/otlp/python/flood.py");
+    let mut pipeline = "[pipeline]\nname = \"flood\"\nmax_parallel = 2\n".to_owned();
+    for number in 0..10 {
+        pipeline += &format!("[stages.s{number}]\ncommand = [\"python3\", \"{}\", \"100000\"]\n", flood.display());
+    }
+    let needs: Vec<String> = (0..10).map(|number| format!("s{number}")).collect();
+    // The host is the parent of its stages.
+    pipeline += &format!("[stages.memory]\nrun = \"grep VmHWM /proc/$PPID/status\"\nneeds = {needs:?}\n");
+    let bench = Bench::new(&pipeline);
+    let ran = run(&bench, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let text = bench.read("logs/memory/1.out.log");
+    let kib: u64 = text.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(kib < 20 << 10, "the host took {kib} KiB");
+    check_ledger(&bench, 1_000_000);
+    let record = bench.json("run.json");
+    assert_eq!(record["spans"], 1_000_000 + 1 + 2 * 11);
+    // Beyond the size that a trace may have, spans keep no attributes of their own, and it is told.
+    assert!(record["telemetry"]["ledger"]["dropped_attributes"].as_u64().unwrap() > 0);
+    let size = std::fs::metadata(bench.run_dir().join("data/forensic_trace.json")).unwrap().len();
+    assert!(size < 600 << 20, "{size} bytes");
+    assert!(bench.markdown().contains("flood.step"));
+}

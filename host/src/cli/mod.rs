@@ -33,6 +33,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == COMPILE_COMMAND) {
         return compile_child();
     }
+    one_heap();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -61,6 +62,17 @@ pub fn main() -> ExitCode {
         }
     }
 }
+
+/// glibc gives every thread a heap of its own that never shrinks; a few megabytes each for threads that mostly wait.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
+fn one_heap() {
+    // SAFETY: a plain setting of the allocator; no other thread runs yet.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn one_heap() {}
 
 /// A command that could not do its work, with the exit code that says whose fault it is.
 struct Failure {

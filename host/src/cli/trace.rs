@@ -1,7 +1,8 @@
 //! `trace`: looks into trace files, exports and merges them.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::args::{Common, ExportCommand, Format, MergeCommand, SummarizeCommand};
@@ -71,7 +72,9 @@ fn write(file: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<(
         _ => Path::new("."),
     };
     let failed = |error: io::Error| Failure::usage(anyhow::anyhow!("can't write {}: {error}", file.display()));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    // As any file that the user makes, less what the umask takes away.
+    let mut builder = tempfile::Builder::new();
+    let mut temporary = builder.permissions(Permissions::from_mode(0o666)).tempfile_in(folder).map_err(failed)?;
     write(temporary.as_file_mut()).map_err(failed)?;
     temporary.as_file().sync_all().map_err(failed)?;
     temporary.persist(file).map_err(|error| failed(error.error))?;

@@ -4,14 +4,11 @@
 //! addresses, the machine id, the environment.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read as _;
 use std::path::Path;
-use std::thread::{self, JoinHandle};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use crate::files::hex;
 
 /// The most that is read of a file below `/proc` and `/sys`. The first processor of `/proc/cpuinfo` fits; the whole file of
 /// a large machine takes the kernel milliseconds to write.
@@ -58,40 +55,6 @@ impl HostFacts {
             memory_limit_bytes: read(Path::new("/proc/self/cgroup"))
                 .and_then(|text| memory_limit(&text, Path::new("/sys/fs/cgroup"))),
             boot_id: line("/proc/sys/kernel/random/boot_id"),
-        }
-    }
-}
-
-/// The SHA-256 of the running program, computed beside the run.
-///
-/// Some 30 MB take a processor 20 ms or more, as long as a small run; so a thread does it while stages run and this process
-/// waits for them. Of normal priority: one of the lowest would make the end of a run wait on a busy machine.
-#[derive(Debug)]
-pub struct BinaryDigest(Option<JoinHandle<io::Result<String>>>);
-
-impl BinaryDigest {
-    /// Begins. The file that runs is opened at once: it is the right one even if its path is replaced later.
-    pub fn start() -> Self {
-        let opened = File::open("/proc/self/exe").or_else(|_| File::open(std::env::current_exe()?));
-        let Ok(file) = opened else { return Self(None) };
-        Self(thread::Builder::new().name("binary-digest".into()).spawn(move || sha256_of(file)).ok())
-    }
-
-    /// The digest, 64 hexadecimal digits; waits until it is there. `None` where the program can't be read.
-    pub fn finish(self) -> Option<String> {
-        self.0?.join().ok()?.ok()
-    }
-}
-
-fn sha256_of(mut file: File) -> io::Result<String> {
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; 128 << 10];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hex(&digest.finalize())),
-            Ok(read) => digest.update(&buffer[..read]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
         }
     }
 }
@@ -159,11 +122,5 @@ mod tests {
     fn the_machine_has_a_kernel_and_memory() {
         let facts = HostFacts::collect();
         assert!(facts.kernel.is_some() && facts.memory_bytes.is_some_and(|bytes| bytes > 1 << 20), "{facts:?}");
-    }
-
-    #[test]
-    fn the_digest_is_that_of_the_running_program() {
-        let running = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert_eq!(BinaryDigest::start().finish(), Some(crate::files::sha256(&running)));
     }
 }

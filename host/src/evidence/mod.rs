@@ -5,6 +5,7 @@
 //! [`BinaryDigest`], [`GitRevision`]), the signature (DSSE around an in-toto Statement), and the check of all of it
 //! ([`verify`]). Nothing here decides what a run is or writes `run.json`: callers hand its bytes in.
 
+mod binary;
 mod diff;
 mod dsse;
 mod entry;
@@ -29,7 +30,8 @@ use crate::clock::UnixNanos;
 pub use diff::{Added, Against, Change, What};
 pub use entry::{FileEntry, Kind};
 pub use git::GitRevision;
-pub use host::{BinaryDigest, HostFacts};
+pub use binary::BinaryDigest;
+pub use host::HostFacts;
 pub use inventory::inventory;
 pub use key::{KEY_PEM_VARIABLE, KEY_VARIABLE, KeyError, PublicKey, SigningKey};
 pub use refresh::Rewrite;

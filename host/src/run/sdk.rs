@@ -133,7 +133,7 @@ impl QuantSdk {
         observer: &mut dyn Observer,
     ) -> Result<RunOutcome, RunError> {
         let clock = Clock::start();
-        let binary = BinaryDigest::start();
+        let binary = BinaryDigest::start(options.plugins.cache.as_deref());
         let run_id = options.run_id.unwrap_or_else(|| RunId::generate(clock.started()));
         // Before there is a run: a secret that can't be masked must not begin to be written.
         let mut declared = secrets::gather(pipeline, std::env::vars_os())?;

@@ -304,6 +304,7 @@ fn draw(data: &[u8], harmless: bool) -> forensic_host::report::Rendered {
         summary: traced.map(|(_, summary)| summary),
         trace_problem: traced.is_none().then_some(problem.as_str()),
         run: traced.map(|(run, _)| run),
+        inside: None,
         tails: &tails,
         baseline: (flags & 8 != 0).then_some(&baseline),
         sections: &sections,

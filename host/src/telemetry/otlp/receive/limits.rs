@@ -35,7 +35,8 @@ impl Default for ReceiverLimits {
             connections: 512,
             io_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
-            drain: Duration::from_secs(2),
+            // Its process is gone: only what the kernel still holds is under way.
+            drain: Duration::from_millis(500),
         }
     }
 }
