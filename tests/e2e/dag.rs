@@ -244,3 +244,30 @@ fn an_existing_run_is_never_overwritten_and_latest_points_to_the_newest() {
         assert!(ran.stderr.contains("is no run id"), "{bad:?}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn what_an_attempt_used_is_told_and_labelled() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "used"
+        [stages.hungry]
+        run = "head -c 10000000 /dev/zero > $FORENSIC_DATA_DIR/big; sync $FORENSIC_DATA_DIR/big; python3 -c 'import time; x = bytearray(60 << 20); time.sleep(0.4)' & python3 -c 'import time; x = bytearray(60 << 20); time.sleep(0.4)'; wait; kill -SEGV $$"
+        "#,
+    );
+    assert_eq!(bench.run().code, Some(1));
+    let trace = bench.trace();
+    let used = &trace.attempts("hungry")[0]["attributes"];
+    let number = |key: &str| used[key].as_u64().unwrap_or_else(|| panic!("{key}: {used}"));
+    assert!(number("forensic.io.written_chars") >= 10_000_000, "{used}");
+    let one = number("forensic.peak_memory_bytes");
+    assert!((60 << 20..110 << 20).contains(&one), "of one process: {one}");
+    let all = number("forensic.tree_peak_memory_bytes");
+    assert!(all > 110 << 20 && number("forensic.tree_memory_samples") > 1, "of all processes: {all}");
+    assert!(number("forensic.context_switches.voluntary") > 0);
+    assert_eq!(number("forensic.signal"), 11);
+    assert_eq!(used["forensic.oom_killed"], false);
+    assert_eq!(used["process.command_args"][0], "/bin/sh");
+    let markdown = bench.markdown();
+    assert!(markdown.contains("### Resources") && markdown.contains("SIGSEGV"), "{markdown}");
+}

@@ -16,6 +16,7 @@ mod sandbox;
 mod secrets;
 mod summarize;
 mod support;
+mod together;
 mod trace_file;
 mod validate;
 mod verify;

@@ -57,16 +57,22 @@ fn kill_once(text: &str, stages: &[(String, Vec<String>)], after: Duration, kill
     // What the journal says ended, line by line, as any reader would see it.
     let journal = bench.read("data/forensic_trace.ndjson");
     let whole = journal.rfind('\n').map_or("", |end| &journal[..end]);
-    let ended: HashSet<String> = whole
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+    let lines: Vec<serde_json::Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ended: HashSet<String> = lines
+        .iter()
         .filter(|line| line.get("open").is_none())
         .map(|span| span["span_id"].as_str().unwrap().to_owned())
         .collect();
-    let started: HashSet<String> = std::fs::read_dir(bench.run_dir().join("logs"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+    let started: HashSet<String> = lines
+        .iter()
+        .map(|line| &line["open"]["attributes"])
+        .filter(|attributes| attributes["forensic.kind"] == "attempt")
+        .map(|attributes| attributes["forensic.stage.id"].as_str().unwrap().to_owned())
         .collect();
+    for entry in std::fs::read_dir(bench.run_dir().join("logs")).unwrap() {
+        let stage = entry.unwrap().file_name().into_string().unwrap();
+        assert!(started.contains(&stage), "{stage} has logs, and its start is not in the journal");
+    }
 
     let recovered = bench.call(&["recover", "R"]);
     assert_eq!(recovered.code, Some(0), "{}", recovered.stderr);

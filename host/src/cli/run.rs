@@ -53,6 +53,10 @@ pub(super) fn level(common: &Common) -> Level {
 }
 
 fn exit_code(outcome: &RunOutcome) -> Exit {
+    let ledger = outcome.record.telemetry.ledger.as_ref();
+    if ledger.is_some_and(|ledger| ledger.difference() != 0) {
+        return Exit::Internal;
+    }
     match (outcome.record.result.as_str(), outcome.stopped) {
         (result::CANCELLATION, Some(StopReason::Signal(signal))) => Exit::Signal(signal),
         (result::TIMEOUT, _) => Exit::Timeout,
@@ -129,6 +133,9 @@ fn conclude(outcome: &RunOutcome) {
     let findings = outcome.reported.findings;
     if findings.error + findings.warning > 0 {
         say(format_args!("  findings        {} errors, {} warnings", findings.error, findings.warning));
+    }
+    for error in record.telemetry.notes().iter().filter(|note| note.starts_with("ERROR")) {
+        say(format_args!("  {BAD}{error}{BAD:#}"));
     }
     say(format_args!("  trace           {}", shown(&outcome.directory.join(TRACE))));
     say(format_args!("  report          {}", shown(&outcome.reported.report)));

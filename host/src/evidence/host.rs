@@ -9,7 +9,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-
 /// The most that is read of a file below `/proc` and `/sys`. The first processor of `/proc/cpuinfo` fits; the whole file of
 /// a large machine takes the kernel milliseconds to write.
 const MAX_FACT: u64 = 4 << 10;

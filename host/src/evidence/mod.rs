@@ -27,10 +27,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixNanos;
 
+pub use binary::BinaryDigest;
 pub use diff::{Added, Against, Change, What};
 pub use entry::{FileEntry, Kind};
 pub use git::GitRevision;
-pub use binary::BinaryDigest;
 pub use host::HostFacts;
 pub use inventory::inventory;
 pub use key::{KEY_PEM_VARIABLE, KEY_VARIABLE, KeyError, PublicKey, SigningKey};

@@ -6,8 +6,11 @@
 //! could drop it. `forensic_trace.json` is streamed from the journal; of a run that was killed, [`Interrupted`]
 //! completes it.
 //!
-//! May live here: exporter, journal, the form of a span on disk, (later) redaction and OTLP. Knows nothing of
-//! stages and plugins.
+//! What stages send comes in, and what the user wants elsewhere goes out, through [`otlp`]. The [`Ledger`] says where every
+//! span went.
+//!
+//! May live here: exporter, journal, the form of a span on disk and its caps, OTLP. Knows nothing of how stages are run, nor of
+//! plugins.
 
 mod caps;
 mod exporter;
@@ -21,6 +24,8 @@ mod record;
 mod recovery;
 mod scrub;
 mod syncer;
+#[cfg(test)]
+mod tests;
 
 pub use exporter::{ForensicSpanExporter, SaveError, Saved};
 pub use ledger::Ledger;

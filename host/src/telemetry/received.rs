@@ -124,7 +124,7 @@ fn keep_exception(record: &mut Record, scrub: &mut Scrub<'_>, span: &otlp::Span)
         if matches!(pair.key.as_str(), "exception.type" | "exception.message")
             && !record.attributes.contains_key(&pair.key)
         {
-            let value = any(scrub, &pair.key, pair.value.as_ref(), 0);
+            let value = any(scrub, &pair.key, &pair.key, pair.value.as_ref(), 0);
             record.attributes.insert(pair.key.clone(), value);
         }
     }
@@ -147,7 +147,7 @@ fn attributes(scrub: &mut Scrub<'_>, pairs: &[KeyValue], cap: usize) -> Map<Stri
     let mut attributes = scrub.attributes(
         pairs.iter().map(|pair| (pair.key.as_str(), pair.value.as_ref())),
         cap,
-        |scrub, key, value| any(scrub, key, value, 0),
+        |scrub, key, value| any(scrub, key, key, value, 0),
     );
     let forged: Vec<String> = attributes.keys().filter(|key| key.starts_with(HOST_PREFIX)).cloned().collect();
     for key in forged {
@@ -158,30 +158,31 @@ fn attributes(scrub: &mut Scrub<'_>, pairs: &[KeyValue], cap: usize) -> Map<Stri
     attributes
 }
 
-fn any(scrub: &mut Scrub<'_>, key: &str, value: Option<&AnyValue>, depth: usize) -> Json {
+/// A value under the name `key` within the attribute `label`.
+fn any(scrub: &mut Scrub<'_>, label: &str, key: &str, value: Option<&AnyValue>, depth: usize) -> Json {
     use any_value::Value as V;
     if depth > scrub.caps.depth {
-        *scrub.truncated.entry(format!("{key} (depth)")).or_default() += 1;
+        *scrub.truncated.entry(format!("{label} (depth)")).or_default() += 1;
         return "[nested too deep]".into();
     }
     match value.and_then(|value| value.value.as_ref()) {
         None => Json::Null,
-        Some(V::StringValue(text)) => scrub.value(key, text).into(),
+        Some(V::StringValue(text)) => scrub.inner_value(label, key, text).into(),
         Some(V::BoolValue(value)) => (*value).into(),
         Some(V::IntValue(value)) => (*value).into(),
         Some(V::DoubleValue(value)) => float(*value),
         // Cut before it is encoded: what follows is not looked at.
         Some(V::BytesValue(bytes)) => {
-            scrub.value(key, &BASE64.encode(&bytes[..bytes.len().min(super::caps::HARD_CUT)])).into()
+            scrub.inner_value(label, key, &BASE64.encode(&bytes[..bytes.len().min(super::caps::HARD_CUT)])).into()
         }
         Some(V::ArrayValue(array)) => {
-            scrub.items(key, &array.values).iter().map(|item| any(scrub, key, Some(item), depth + 1)).collect()
+            scrub.items(label, &array.values).iter().map(|item| any(scrub, label, key, Some(item), depth + 1)).collect()
         }
         Some(V::KvlistValue(list)) => {
             let mut object = Map::new();
-            for pair in scrub.items(key, &list.values) {
+            for pair in scrub.items(label, &list.values) {
                 let name = scrub.text("attribute name", &pair.key, scrub.caps.name).into_owned();
-                let value = any(scrub, &pair.key, pair.value.as_ref(), depth + 1);
+                let value = any(scrub, label, &pair.key, pair.value.as_ref(), depth + 1);
                 object.insert(name, value);
             }
             object.into()

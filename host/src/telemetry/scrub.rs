@@ -38,8 +38,13 @@ impl<'r> Scrub<'r> {
 
     /// The text value of an attribute.
     pub(super) fn value<'t>(&mut self, key: &str, text: &'t str) -> Cow<'t, str> {
-        let cap = if key == STACK_TRACE { self.caps.stack } else { self.caps.value };
-        self.scrub(key, Some(key), text, cap)
+        self.inner_value(key, key, text)
+    }
+
+    /// A text under the name `key` within the attribute `label`.
+    pub(super) fn inner_value<'t>(&mut self, label: &str, key: &str, text: &'t str) -> Cow<'t, str> {
+        let cap = if label == STACK_TRACE { self.caps.stack } else { self.caps.value };
+        self.scrub(label, Some(key), text, cap)
     }
 
     fn scrub<'t>(&mut self, label: &str, key: Option<&str>, text: &'t str, cap: usize) -> Cow<'t, str> {
