@@ -6,17 +6,19 @@
 //! the modules that it calls.
 
 mod history;
+mod rebuild;
 mod record;
 mod recover;
 mod reporting;
 mod sdk;
 mod secrets;
 
+pub use rebuild::rebuild;
 pub use record::{
     Baseline, PastRun, PipelineRecord, RedactionRecord, ReportRecord, RunRecord, StageCounts, StageRecord,
     TelemetryRecord,
 };
 pub use recover::{RecoverError, Recovered, recover};
-pub use reporting::{ReportError, ReportOutcome, Reported, rebuild};
+pub use reporting::{ReportError, ReportOutcome, Reported};
 pub use sdk::{PluginSettings, QuantSdk, RunError, RunOptions, RunOutcome};
 pub use secrets::{Origin, SecretError, SecretProblem};
