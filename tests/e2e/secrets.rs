@@ -179,5 +179,5 @@ fn a_declared_variable_that_is_not_set_is_told_and_a_short_one_is_refused() {
     assert!(!bench.run_dir().exists(), "refused before there is a run");
     let ran = bench.run();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert!(ran.stderr.contains("NOT_THERE"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("NOT_THERE").count(), 1, "told once: {}", ran.stderr);
 }

@@ -94,28 +94,27 @@ pub struct TelemetryRecord {
 impl TelemetryRecord {
     /// What a reader of the report should know, a sentence each.
     pub fn notes(&self) -> Vec<String> {
-        self.ledger.iter().flat_map(Ledger::notes).chain(self.warnings()).collect()
+        self.ledger.iter().flat_map(Ledger::notes).chain(self.unset_warnings()).chain(self.forward_warning()).collect()
     }
 
-    /// What whoever watches the run should know, a sentence each.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut texts: Vec<String> = self
-            .unset_secrets
-            .iter()
-            .map(|name| {
-                format!("The declared secret {name} has no value here; if a stage gets it elsewhere, it is not masked.")
-            })
-            .collect();
-        if let Some(Forwarded { destination, sent, rejected, unsent, last_error, .. }) = &self.forwarded
-            && rejected + unsent > 0
-        {
-            let all = sent + rejected + unsent;
-            let why = last_error.as_deref().unwrap_or("no reason is known");
-            texts.push(format!(
-                "Of {all} spans {sent} were forwarded ({destination}), {rejected} refused and {unsent} not sent: {why}. The trace has them all."
-            ));
-        }
-        texts
+    /// Declared secrets that can't be masked, because nobody knows them.
+    pub fn unset_warnings(&self) -> impl Iterator<Item = String> {
+        self.unset_secrets.iter().map(|name| {
+            format!("The declared secret {name} has no value here; if a stage gets it elsewhere, it is not masked.")
+        })
+    }
+
+    /// That the user's own endpoint did not get everything.
+    pub fn forward_warning(&self) -> Option<String> {
+        let Forwarded { destination, sent, rejected, unsent, last_error, .. } = self.forwarded.as_ref()?;
+        let why = last_error.as_deref().unwrap_or("no reason is known");
+        let all = sent + rejected + unsent;
+        (rejected + unsent > 0).then(|| {
+            format!(
+                "Of {all} spans {sent} were forwarded ({destination}), {rejected} refused and {unsent} not sent: {why}. The trace has \
+                 them all."
+            )
+        })
     }
 }
 

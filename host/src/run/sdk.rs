@@ -176,7 +176,7 @@ impl QuantSdk {
                 &format!("there are too many secrets: the value of {name} is not masked where it stands alone"),
             );
         }
-        record.telemetry.warnings().iter().for_each(|text| warn(observer, text));
+        record.telemetry.unset_warnings().for_each(|text| warn(observer, &text));
         record.save(&directory)?;
 
         let mut otlp = start_otlp(pipeline, &telemetry, &run_id, observer);
@@ -228,7 +228,7 @@ impl QuantSdk {
         received.iter().for_each(|counts| ledger.add_received(counts));
         record.telemetry.ledger = Some(ledger);
         record.telemetry.forwarded = otlp.and_then(|otlp| otlp.finish(pipeline.telemetry.forward_timeout));
-        record.telemetry.warnings().iter().for_each(|text| warn(observer, text));
+        record.telemetry.forward_warning().iter().for_each(|text| warn(observer, text));
         record.spans = finished.as_ref().ok().map(|saved| saved.spans);
         record.host.binary_sha256 = binary.finish();
         if saved.is_err() || finished.is_err() {
