@@ -1,7 +1,8 @@
 //! What a plugin may ask of the host: one trait, so that a test can stand in for the host.
 
 use crate::{
-    Artifact, ArtifactError, HealthMetrics, Level, RunSummary, SpanPage, SpanQuery, SpanTimes, StageSummary, TraceError,
+    Artifact, ArtifactError, Attribute, HealthMetrics, Level, RunSummary, SpanPage, SpanQuery, SpanTimes, StageSummary,
+    TraceError,
 };
 
 /// Bytes that one call of [`Host::read`] asks for at most: the host's own limit.
@@ -30,6 +31,9 @@ pub trait Host {
     fn read(&self, id: &str, offset: u64, len: u32) -> Result<Vec<u8>, ArtifactError>;
     /// A line for whoever runs or writes the plugin.
     fn log(&self, level: Level, text: &str);
+    /// Starts a span of the plugin's own work, a child of the one that was started last and has not ended. Dropping it
+    /// ends it.
+    fn start_span(&self, name: &str, attributes: &[Attribute]) -> Box<dyn OpenSpan>;
 
     /// All stages, page by page.
     fn all_stages(&self) -> Vec<StageSummary> {
@@ -66,12 +70,24 @@ pub trait Host {
     }
 }
 
+/// A span that was started by [`Host::start_span`].
+pub trait OpenSpan {
+    /// Sets an attribute; the same key again replaces the value.
+    fn set_attribute(&self, attribute: &Attribute);
+    /// Something that happened at a moment.
+    fn add_event(&self, name: &str, attributes: &[Attribute]);
+    /// Says that the operation failed, and why.
+    fn fail(&self, message: &str);
+    /// Ends it now; whatever comes later for this span has no effect.
+    fn end(&self);
+}
+
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod wasm {
     //! The real host, behind the imports.
 
     use super::*;
-    use crate::bindings::forensic::report::{artifacts, log, trace};
+    use crate::bindings::forensic::report::{artifacts, log, telemetry, trace};
 
     /// The host of this call.
     pub struct WasmHost;
@@ -103,6 +119,24 @@ pub(crate) mod wasm {
         }
         fn log(&self, level: Level, text: &str) {
             log::log(level, text);
+        }
+        fn start_span(&self, name: &str, attributes: &[Attribute]) -> Box<dyn OpenSpan> {
+            Box::new(telemetry::start_span(name, attributes))
+        }
+    }
+
+    impl OpenSpan for telemetry::Span {
+        fn set_attribute(&self, attribute: &Attribute) {
+            telemetry::Span::set_attribute(self, attribute);
+        }
+        fn add_event(&self, name: &str, attributes: &[Attribute]) {
+            telemetry::Span::add_event(self, name, attributes);
+        }
+        fn fail(&self, message: &str) {
+            telemetry::Span::fail(self, message);
+        }
+        fn end(&self) {
+            telemetry::Span::end(self);
         }
     }
 }

@@ -58,18 +58,18 @@ pub mod bindings {
 pub use bindings::forensic::report::artifacts::{Artifact, ArtifactError};
 pub use bindings::forensic::report::log::Level;
 pub use bindings::forensic::report::trace::{
-    Attribute, AttributeValue, HealthMetrics, RunSummary, Span, SpanPage, SpanQuery, SpanTimes, StageSummary,
-    TraceError,
+    HealthMetrics, RunSummary, Span, SpanPage, SpanQuery, SpanTimes, StageSummary, TraceError,
 };
 pub use bindings::forensic::report::types::{
-    Block, Callout, Cell, Chart, ChartKind, CodeBlock, Column, ColumnFormat, Document, Finding, Heading, HealthDetail,
-    KeyValue, PluginError, PluginInfo, Request, Series, Severity, StatusCell, Table,
+    Attribute, AttributeValue, Block, Callout, Cell, Chart, ChartKind, CodeBlock, Column, ColumnFormat, Document,
+    Finding, Heading, HealthDetail, KeyValue, Link, LinkTarget, PluginError, PluginInfo, Request, Series, Severity,
+    StatusCell, Table,
 };
-pub use host::Host;
+pub use host::{Host, OpenSpan};
 pub use plugin::ReportPlugin;
 
-/// Version of the report API that this SDK speaks: major and minor of the WIT package.
-pub const API_VERSION: &str = "0.1";
+/// Version of the report API that this SDK speaks: that of the WIT package.
+pub const API_VERSION: &str = "0.1.0";
 
 #[doc(hidden)]
 pub mod glue {

@@ -7,7 +7,8 @@ wasmtime::component::bindgen!({
     path: "../wit",
     world: "report-plugin",
     imports: { default: trappable },
+    with: { "forensic:report/telemetry.span": super::telemetry::Handle },
     additional_derives: [Clone, PartialEq],
 });
 
-pub(crate) use forensic::report::{artifacts, log, trace, types};
+pub(crate) use forensic::report::{artifacts, log, telemetry, trace, types};

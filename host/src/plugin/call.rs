@@ -10,6 +10,7 @@ use super::failure::CallFailure;
 use super::inputs::Inputs;
 use super::logbook::{LogLine, printable};
 use super::store::{Exceeded, State};
+use super::telemetry::GuestSpans;
 use super::trap::{TrapReport, functions};
 use super::{bindings, checks};
 use crate::limits::{Limit, Limits};
@@ -47,6 +48,8 @@ pub struct CallReport {
     pub bytes_read: u64,
     /// The most that its memories took together.
     pub peak_memory: u64,
+    /// The spans that it made of its own work.
+    pub spans: GuestSpans,
 }
 
 impl CallReport {
@@ -60,6 +63,7 @@ impl CallReport {
             host_calls: 0,
             bytes_read: 0,
             peak_memory: 0,
+            spans: GuestSpans::default(),
         }
     }
 }
@@ -91,7 +95,7 @@ fn call(plugin: &Plugin, request: Request, inputs: Inputs, limits: &Limits) -> C
     let mut info = None;
     let outcome = run(&mut store, plugin, request, limits, &mut info);
     let fuel = budget.saturating_sub(store.get_fuel().unwrap_or_default());
-    let State { meter, space, log, .. } = store.into_data();
+    let State { meter, space, log, spans, .. } = store.into_data();
     let (log, log_dropped) = log.finish();
     CallReport {
         info,
@@ -102,6 +106,7 @@ fn call(plugin: &Plugin, request: Request, inputs: Inputs, limits: &Limits) -> C
         host_calls: meter.calls,
         bytes_read: meter.bytes,
         peak_memory: space.peak_memory(),
+        spans: spans.finish(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a document must be before anyone draws it.
 
-use super::document::{Block, Cell, Chart, Document, KeyValue, PluginInfo, Table};
+use super::document::{Block, Cell, Chart, ChartKind, Document, KeyValue, Link, LinkTarget, PluginInfo, Table};
 use super::failure::CallFailure;
 use crate::limits::{Limit, Limits};
 
@@ -8,6 +8,8 @@ use crate::limits::{Limit, Limits};
 const VALUE: u64 = 8;
 /// What a block takes beside its content.
 const BLOCK: u64 = 32;
+/// What is shown of a plugin's text in a message.
+const SHOWN: usize = 64;
 /// The lowest level of a heading.
 const HEADING_MAX: u8 = 4;
 
@@ -59,6 +61,7 @@ fn kind(block: &Block) -> &'static str {
         Block::Callout(_) => "callout",
         Block::Code(_) => "code block",
         Block::Chart(_) => "chart",
+        Block::Links(_) => "list of links",
         Block::PipelineHealth(_) => "pipeline-health block",
     }
 }
@@ -78,17 +81,40 @@ fn fault(block: &Block) -> Option<String> {
                 count(columns, "column")
             ))
         }
-        Block::Chart(chart) => {
-            let series = chart.series.iter().find(|series| series.x.len() != series.y.len())?;
-            Some(format!(
-                "series {:?} has {} and {}",
-                super::logbook::printable(&series.name, 64),
-                count(series.x.len(), "x value"),
-                count(series.y.len(), "y value")
-            ))
-        }
+        Block::Chart(chart) => chart_fault(chart),
+        Block::Links(links) => links.iter().find_map(link_fault),
         _ => None,
     }
+}
+
+fn chart_fault(chart: &Chart) -> Option<String> {
+    chart.series.iter().find_map(|series| {
+        let name = || super::logbook::printable(&series.name, SHOWN);
+        if series.x.len() != series.y.len() {
+            let (x, y) = (count(series.x.len(), "x value"), count(series.y.len(), "y value"));
+            return Some(format!("series {:?} has {x} and {y}", name()));
+        }
+        let named = chart.kind == ChartKind::HeatMap || chart.kind == ChartKind::Bar && !chart.labels.is_empty();
+        // NaN and fractions are no numbers of labels either.
+        let is_label = |x: f64| x >= 0.0 && x.fract() == 0.0 && x < chart.labels.len() as f64;
+        let stray = series.x.iter().copied().find(|&x| named && !is_label(x))?;
+        let labels = count(chart.labels.len(), "label");
+        Some(format!("series {:?} has a value at {stray}, and the chart has {labels}, counted from 0", name()))
+    })
+}
+
+fn link_fault(link: &Link) -> Option<String> {
+    if link.text.trim().is_empty() {
+        return Some("one of them has no text".into());
+    }
+    let LinkTarget::Address(address) = &link.target else { return None };
+    let scheme = |wanted: &str| address.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted));
+    if !scheme("https://") && !scheme("mailto:") {
+        let shown = super::logbook::printable(address, SHOWN);
+        return Some(format!("the address {shown:?} is neither `https://…` nor `mailto:…`"));
+    }
+    let stray = address.chars().find(|letter| letter.is_control() || letter.is_whitespace())?;
+    Some(format!("the address of {:?} holds {stray:?}", super::logbook::printable(&link.text, SHOWN)))
 }
 
 fn count(number: usize, what: &str) -> String {
@@ -106,18 +132,19 @@ fn block_size(block: &Block) -> u64 {
             Block::Callout(callout) => text(&callout.text),
             Block::Code(code) => text(&code.language) + text(&code.text),
             Block::Chart(chart) => chart_size(chart),
+            Block::Links(links) => links.iter().map(link_size).sum(),
             Block::PipelineHealth(_) => 0,
         }
 }
 
 fn table_size(table: &Table) -> u64 {
-    let columns: u64 = table.columns.iter().map(|column| VALUE + text(&column.title)).sum();
+    let columns: u64 = table.columns.iter().map(|column| VALUE + text(&column.title) + text(&column.unit)).sum();
     let rows: u64 = table.rows.iter().map(|row| VALUE + row.iter().map(cell_size).sum::<u64>()).sum();
     text(&table.caption) + columns + rows
 }
 
 fn pair_size(pair: &KeyValue) -> u64 {
-    VALUE + text(&pair.key) + cell_size(&pair.value)
+    VALUE + text(&pair.key) + cell_size(&pair.value) + text(&pair.unit)
 }
 
 fn cell_size(cell: &Cell) -> u64 {
@@ -137,6 +164,11 @@ fn chart_size(chart: &Chart) -> u64 {
     text(&chart.title) + text(&chart.x_title) + text(&chart.y_title) + text(&chart.unit) + texts(&chart.labels) + series
 }
 
+fn link_size(link: &Link) -> u64 {
+    let (LinkTarget::Report(target) | LinkTarget::Address(target)) = &link.target;
+    VALUE + text(&link.text) + text(target)
+}
+
 fn texts(texts: &[String]) -> u64 {
     texts.iter().map(|content| text(content)).sum()
 }
@@ -147,7 +179,7 @@ fn text(content: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::document::{ChartKind, Heading, Series};
+    use super::super::document::{Column, ColumnFormat, Heading, Series};
     use super::*;
 
     fn checked(blocks: Vec<Block>) -> String {
@@ -162,6 +194,9 @@ mod tests {
             kind: ChartKind::Line,
             x_title: String::new(),
             y_title: String::new(),
+            format: ColumnFormat::Number,
+            decimals: 0,
+            x_is_time: false,
             unit: String::new(),
             labels: vec![],
             series: vec![series],
@@ -169,11 +204,11 @@ mod tests {
     }
 
     fn table(columns: usize, cells: usize, rows: usize) -> Block {
-        use super::super::document::{Column, ColumnFormat};
         let column = Column {
             title: String::new(),
             format: ColumnFormat::Number,
             decimals: 0,
+            unit: String::new(),
             signed: false,
             align_right: true,
         };

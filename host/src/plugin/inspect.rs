@@ -2,7 +2,7 @@
 
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
-use super::{API_VERSION, LoadError, grants};
+use super::{LoadError, grants};
 use crate::files::sha256;
 use crate::limits::{Limit, Limits};
 
@@ -18,7 +18,8 @@ pub struct Inspection {
     pub digest: String,
     /// Size of the component.
     pub size: u64,
-    /// API version that its SDK stamped into it.
+    /// Version of the report API that it was built for: the one that its SDK stamped into it, else the newest one that its
+    /// imports and exports name.
     pub api: Option<String>,
     /// Names of its imports, in the order of the file.
     pub imports: Vec<String>,
@@ -59,7 +60,8 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection, LoadError> {
         .iter()
         .filter_map(|import| Some(Refusal { import: import.clone(), why: grants::refuse(import)? }))
         .collect();
-    Ok(Inspection { digest: sha256(bytes), size, api: seen.api, imports: seen.imports, exports: seen.exports, refused })
+    let api = seen.api.clone().or_else(|| seen.named_api());
+    Ok(Inspection { digest: sha256(bytes), size, api, imports: seen.imports, exports: seen.exports, refused })
 }
 
 impl Inspection {
@@ -69,7 +71,7 @@ impl Inspection {
     /// The API that it needs, everything that it wants and doesn't get, or that it isn't a report plugin.
     pub fn check(&self) -> Result<(), LoadError> {
         if let Some(needs) = &self.api
-            && needs != API_VERSION
+            && !grants::serves(needs)
         {
             return Err(LoadError::OtherApi { needs: needs.clone() });
         }
@@ -125,6 +127,11 @@ impl Seen {
         Ok(())
     }
 
+    fn named_api(&self) -> Option<String> {
+        let versions = self.imports.iter().chain(&self.exports).filter_map(|name| grants::api(name));
+        versions.max_by_key(|version| grants::numbers(version)).map(str::to_owned)
+    }
+
     fn api(&mut self, data: &[u8]) -> Result<(), LoadError> {
         let version = std::str::from_utf8(data).ok().map(str::trim);
         let numeric =
@@ -132,7 +139,7 @@ impl Seen {
         match version.filter(|text| text.len() <= API_SECTION_MAX && numeric(text)) {
             Some(version) => {
                 // A component may hold several modules; the one that this host can't serve counts.
-                if self.api.as_deref().is_none_or(|known| known == API_VERSION) {
+                if self.api.as_deref().is_none_or(grants::serves) {
                     self.api = Some(version.to_owned());
                 }
                 Ok(())

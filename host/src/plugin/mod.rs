@@ -26,6 +26,7 @@ mod inputs;
 mod inspect;
 mod logbook;
 mod store;
+mod telemetry;
 mod trap;
 mod view;
 
@@ -38,16 +39,18 @@ pub use failure::{CallFailure, LoadError};
 pub use inputs::{Inputs, TraceInput};
 pub use inspect::{Inspection, Refusal, inspect};
 pub use logbook::LogLine;
+pub use telemetry::{GuestEvent, GuestSpan, GuestSpans};
 pub use trap::TrapReport;
 
-/// Version of the report API that this host speaks: major and minor of the WIT package.
-pub const API_VERSION: &str = "0.1";
+/// Version of the report API that this host speaks: that of the WIT package.
+pub const API_VERSION: &str = "0.1.0";
 
 /// What a plugin returns, as plain types.
 pub mod document {
     pub use super::bindings::forensic::report::log::Level;
     pub use super::bindings::forensic::report::types::{
-        Block, Callout, Cell, Chart, ChartKind, CodeBlock, Column, ColumnFormat, Document, Finding, Heading,
-        HealthDetail, KeyValue, PluginError, PluginInfo, Series, Severity, StatusCell, Table,
+        Attribute, AttributeValue, Block, Callout, Cell, Chart, ChartKind, CodeBlock, Column, ColumnFormat, Document,
+        Finding, Heading, HealthDetail, KeyValue, Link, LinkTarget, PluginError, PluginInfo, Series, Severity,
+        StatusCell, Table,
     };
 }

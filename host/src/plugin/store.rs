@@ -3,10 +3,15 @@
 use std::fmt;
 
 use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
 
 use super::inputs::Inputs;
 use super::logbook::Logbook;
+use super::telemetry::Recorder;
 use crate::limits::{Limit, Limits};
+
+/// Handles that a guest may hold at once, beside those of its spans.
+const HANDLES_MAX: usize = 1_000;
 
 /// The data of a store.
 #[derive(Debug)]
@@ -15,11 +20,22 @@ pub(super) struct State {
     pub(super) meter: Meter,
     pub(super) space: Space,
     pub(super) log: Logbook,
+    pub(super) spans: Recorder,
+    pub(super) table: ResourceTable,
 }
 
 impl State {
     pub(super) fn new(inputs: Inputs, limits: &Limits) -> Self {
-        Self { inputs, meter: Meter::new(limits), space: Space::new(limits), log: Logbook::new(limits) }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES_MAX + limits.size(Limit::Spans));
+        Self {
+            inputs,
+            meter: Meter::new(limits),
+            space: Space::new(limits),
+            log: Logbook::new(limits),
+            spans: Recorder::new(limits),
+            table,
+        }
     }
 }
 

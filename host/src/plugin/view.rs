@@ -1,9 +1,9 @@
 //! The read model in the words of the WIT: pages of plain records.
 
 use super::bindings::trace::{
-    Attribute, AttributeValue, HealthMetrics, RunSummary, Span, SpanPage, SpanQuery, SpanTimes, StageSummary,
-    TraceError,
+    HealthMetrics, RunSummary, Span, SpanPage, SpanQuery, SpanTimes, StageSummary, TraceError,
 };
+use super::bindings::types::{Attribute, AttributeValue};
 use super::inputs::TraceInput;
 use crate::trace::{self, Kind, Query, Status, Summary, Trace, Value};
 

@@ -65,6 +65,7 @@ pub(super) fn draw(document: &Document, input: &ReportInput<'_>, level: usize, r
             }),
             Block::Code(code) => fitted(&code.text, room, |text| fence(&code.language, text).trim_end().into()),
             Block::Chart(chart) => draw_chart(chart, room),
+            Block::Links(links) => bullets(&links.iter().map(|link| link.text.clone()).collect::<Vec<_>>(), room),
         };
         if text.len() <= room {
             out.push_str(&text);
@@ -209,6 +210,7 @@ fn key_values(pairs: &[KeyValue], room: usize) -> String {
         title: title.into(),
         format: ColumnFormat::Text,
         decimals: 0,
+        unit: String::new(),
         signed: false,
         align_right: false,
     };
@@ -247,6 +249,7 @@ fn findings(findings: &[Finding], level: usize, room: usize) -> String {
         title: title.into(),
         format: ColumnFormat::Text,
         decimals: 0,
+        unit: String::new(),
         signed: false,
         align_right: false,
     };
@@ -350,6 +353,7 @@ fn draw_chart(chart: &Chart, room: usize) -> String {
         title: title.into(),
         format: ColumnFormat::Text,
         decimals: 0,
+        unit: String::new(),
         signed: false,
         align_right,
     };
@@ -467,7 +471,8 @@ mod tests {
     #[test]
     fn column_formats() {
         let format = |format, decimals, signed, cell: Cell| {
-            let column = Column { title: String::new(), format, decimals, signed, align_right: true };
+            let column =
+                Column { title: String::new(), format, decimals, unit: String::new(), signed, align_right: true };
             Format::of(&column, [&cell]).write(&cell)
         };
         use ColumnFormat as F;

@@ -5,7 +5,7 @@ use super::frame::level;
 use super::health::{failures_json, inside_json, notes, resources_json};
 use super::{FindingCounts, ReportInput, Section, Status};
 use crate::plugin::document::{
-    Block, Cell, ChartKind, Column, ColumnFormat, Document, Finding, HealthDetail, KeyValue, Severity,
+    Block, Cell, ChartKind, Column, ColumnFormat, Document, Finding, HealthDetail, KeyValue, LinkTarget, Severity,
 };
 use crate::trace::Summary;
 use serde::Serialize;
@@ -148,6 +148,7 @@ enum BlockJson<'a> {
     Callout { severity: &'static str, text: &'a str },
     Code { language: &'a str, text: &'a str },
     Chart(ChartJson<'a>),
+    Links { links: Vec<LinkJson<'a>> },
     PipelineHealth { detail: &'static str },
 }
 
@@ -156,6 +157,7 @@ struct ColumnJson<'a> {
     title: &'a str,
     format: &'static str,
     decimals: u8,
+    unit: &'a str,
     signed: bool,
     align: &'static str,
 }
@@ -166,6 +168,15 @@ struct PairJson<'a> {
     value: CellJson<'a>,
     format: &'static str,
     decimals: u8,
+    unit: &'a str,
+}
+
+/// A link: exactly one of `report` and `address` is not null.
+#[derive(Serialize)]
+struct LinkJson<'a> {
+    text: &'a str,
+    report: Option<&'a str>,
+    address: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -174,7 +185,10 @@ struct ChartJson<'a> {
     kind: &'static str,
     x_title: &'a str,
     y_title: &'a str,
+    format: &'static str,
+    decimals: u8,
     unit: &'a str,
+    x_is_time: bool,
     labels: &'a [String],
     series: Vec<SeriesJson<'a>>,
 }
@@ -254,10 +268,14 @@ fn block(block: &Block) -> BlockJson<'_> {
                 ChartKind::Line => "line",
                 ChartKind::Bar => "bar",
                 ChartKind::Scatter => "scatter",
+                ChartKind::HeatMap => "heat-map",
             },
             x_title: &chart.x_title,
             y_title: &chart.y_title,
+            format: format(chart.format),
+            decimals: chart.decimals,
             unit: &chart.unit,
+            x_is_time: chart.x_is_time,
             labels: &chart.labels,
             series: chart
                 .series
@@ -265,6 +283,18 @@ fn block(block: &Block) -> BlockJson<'_> {
                 .map(|series| SeriesJson { name: &series.name, x: raw(&series.x), y: raw(&series.y) })
                 .collect(),
         }),
+        Block::Links(links) => BlockJson::Links {
+            links: links
+                .iter()
+                .map(|link| {
+                    let (report, address) = match &link.target {
+                        LinkTarget::Report(id) => (Some(id.as_str()), None),
+                        LinkTarget::Address(address) => (None, Some(address.as_str())),
+                    };
+                    LinkJson { text: &link.text, report, address }
+                })
+                .collect(),
+        },
         Block::PipelineHealth(detail) => BlockJson::PipelineHealth {
             detail: match detail {
                 HealthDetail::Headline => "headline",
@@ -285,13 +315,20 @@ fn column(column: &Column) -> ColumnJson<'_> {
         title: &column.title,
         format: format(column.format),
         decimals: column.decimals,
+        unit: &column.unit,
         signed: column.signed,
         align: if column.align_right { "right" } else { "left" },
     }
 }
 
 fn pair(pair: &KeyValue) -> PairJson<'_> {
-    PairJson { key: &pair.key, value: cell(&pair.value), format: format(pair.format), decimals: pair.decimals }
+    PairJson {
+        key: &pair.key,
+        value: cell(&pair.value),
+        format: format(pair.format),
+        decimals: pair.decimals,
+        unit: &pair.unit,
+    }
 }
 
 fn cell(cell: &Cell) -> CellJson<'_> {

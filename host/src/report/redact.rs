@@ -1,7 +1,7 @@
 //! Takes secrets out of what plugins say, before any of it is drawn: a plugin may have read them in an artifact.
 
 use super::{PluginIdentity, Section, Status};
-use crate::plugin::document::{Block, Cell, Document};
+use crate::plugin::document::{Block, Cell, Document, LinkTarget};
 use crate::redact::Redactor;
 
 impl Section {
@@ -67,6 +67,7 @@ impl Mask<'_> {
                     for pair in pairs {
                         self.cell(&pair.key, &mut pair.value);
                         self.text(&mut pair.key);
+                        self.text(&mut pair.unit);
                     }
                 }
                 Block::Table(table) => {
@@ -77,7 +78,10 @@ impl Mask<'_> {
                             self.cell(title, cell);
                         }
                     }
-                    table.columns.iter_mut().for_each(|column| self.text(&mut column.title));
+                    for column in &mut table.columns {
+                        self.text(&mut column.title);
+                        self.text(&mut column.unit);
+                    }
                 }
                 Block::Chart(chart) => {
                     for text in [&mut chart.title, &mut chart.x_title, &mut chart.y_title, &mut chart.unit] {
@@ -85,6 +89,13 @@ impl Mask<'_> {
                     }
                     chart.labels.iter_mut().for_each(|label| self.text(label));
                     chart.series.iter_mut().for_each(|series| self.text(&mut series.name));
+                }
+                Block::Links(links) => {
+                    for link in links {
+                        self.text(&mut link.text);
+                        let (LinkTarget::Report(target) | LinkTarget::Address(target)) = &mut link.target;
+                        self.text(target);
+                    }
                 }
                 Block::PipelineHealth(_) => {}
             }

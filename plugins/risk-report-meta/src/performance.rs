@@ -1,6 +1,6 @@
 //! What the weighted sleeves returned together.
 
-use forensic_guest_sdk::{Block, Chart, ChartKind, Document, Series, Severity};
+use forensic_guest_sdk::{Block, Chart, Document, Series, Severity};
 use forensic_plugin_kit::sections::{As, count, table, trouble};
 use forensic_plugin_kit::stats::{Annualization, Performance, weighted_sum};
 use forensic_plugin_kit::table::Frame;
@@ -134,16 +134,12 @@ fn chart(name: &str, times: &[i64], returns: &[f64]) -> Chart {
     let points = growth.len().min(POINTS);
     let at: Vec<usize> = (0..points).map(|point| if points > 1 { point * last / (points - 1) } else { last }).collect();
     Chart {
-        title: format!("Growth of 1.0 under {name}"),
-        kind: ChartKind::Line,
-        x_title: "Date".into(),
-        y_title: "Growth of 1.0".into(),
-        unit: String::new(),
         labels: at.iter().map(|row| time::date_time(times[*row])).collect(),
         series: vec![Series {
             name: name.to_owned(),
             x: (0..points).map(|point| point as f64).collect(),
             y: at.iter().map(|row| growth[*row]).collect(),
         }],
+        ..Chart::line(format!("Growth of 1.0 under {name}")).with_axes("Date", "Growth of 1.0")
     }
 }

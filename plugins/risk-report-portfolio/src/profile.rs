@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use forensic_guest_sdk::{Block, Cell, Chart, ChartKind, Column, Document, KeyValue, Series, Severity, Table};
+use forensic_guest_sdk::{Block, Cell, Chart, Column, ColumnFormat, Document, KeyValue, Severity, Table};
 use forensic_plugin_kit::notes::some;
 use forensic_plugin_kit::{Notes, order, sections, words};
 
@@ -189,20 +189,12 @@ fn chart(document: &mut Document, shown: &[&Bucket]) {
     if bars.len() < 2 {
         return;
     }
-    let x: Vec<f64> = (0..bars.len()).map(|at| at as f64).collect();
-    let series = |name: &str, y: Vec<f64>| Series { name: name.into(), x: x.clone(), y };
-    document.push(Block::Chart(Chart {
-        title: "Weight by cluster".into(),
-        kind: ChartKind::Bar,
-        x_title: "Cluster".into(),
-        y_title: "Weight".into(),
-        unit: "%".into(),
-        labels: bars.iter().map(|bar| bar.0.to_owned()).collect(),
-        series: vec![
-            series("Gross", bars.iter().map(|bar| bar.1 * 100.0).collect()),
-            series("Net", bars.iter().map(|bar| bar.2 * 100.0).collect()),
-        ],
-    }));
+    let mut chart = Chart::bar("Weight by cluster", bars.iter().map(|bar| bar.0))
+        .with_axes("Cluster", "Weight")
+        .with_format(ColumnFormat::Percent, 2);
+    chart.values("Gross", bars.iter().map(|bar| bar.1));
+    chart.values("Net", bars.iter().map(|bar| bar.2));
+    document.push(chart);
 }
 
 fn assets(document: &mut Document, profile: &Profile) {

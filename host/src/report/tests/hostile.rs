@@ -82,16 +82,27 @@ const POSITIONS: usize = 28;
 fn place(position: usize, text: &str) -> Section {
     let s = || text.to_owned();
     let x = || "x".to_owned();
-    let column =
-        |title: String| Column { title, format: ColumnFormat::Text, decimals: 0, signed: false, align_right: false };
+    let column = |title: String| Column {
+        title,
+        format: ColumnFormat::Text,
+        decimals: 0,
+        unit: String::new(),
+        signed: false,
+        align_right: false,
+    };
     let table = |caption, title, cell| {
         let row = vec![Cell::Text("x".into()), cell];
         Block::Table(Table { caption, columns: vec![column("x".into()), column(title)], rows: vec![row.clone(), row] })
     };
-    let pair = |key, value| Block::KeyValues(vec![KeyValue { key, value, format: ColumnFormat::Text, decimals: 0 }]);
+    let pair = |key, value| {
+        Block::KeyValues(vec![KeyValue { key, value, format: ColumnFormat::Text, decimals: 0, unit: String::new() }])
+    };
     let mut chart = Chart {
         title: x(),
         kind: ChartKind::Bar,
+        format: ColumnFormat::Number,
+        decimals: 2,
+        x_is_time: false,
         x_title: x(),
         y_title: x(),
         unit: x(),

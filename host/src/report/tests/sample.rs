@@ -157,7 +157,7 @@ pub(super) fn document(blocks: Vec<Block>) -> Document {
 
 pub(super) fn column(title: &str, format: ColumnFormat, decimals: u8, signed: bool) -> Column {
     let align_right = !matches!(format, ColumnFormat::Text | ColumnFormat::Bar);
-    Column { title: title.into(), format, decimals, signed, align_right }
+    Column { title: title.into(), format, decimals, unit: String::new(), signed, align_right }
 }
 
 /// One of everything.
@@ -211,8 +211,20 @@ pub(super) fn everything() -> Document {
             }),
             Block::Heading(Heading { level: 2, text: "Settings".into() }),
             Block::KeyValues(vec![
-                KeyValue { key: "profile".into(), value: text("meta_production"), format: F::Text, decimals: 0 },
-                KeyValue { key: "turnover".into(), value: Cell::Number(0.183), format: F::Percent, decimals: 1 },
+                KeyValue {
+                    key: "profile".into(),
+                    value: text("meta_production"),
+                    format: F::Text,
+                    decimals: 0,
+                    unit: String::new(),
+                },
+                KeyValue {
+                    key: "turnover".into(),
+                    value: Cell::Number(0.183),
+                    format: F::Percent,
+                    decimals: 1,
+                    unit: String::new(),
+                },
             ]),
             Block::Callout(Callout {
                 severity: Severity::Warning,
@@ -222,6 +234,9 @@ pub(super) fn everything() -> Document {
             Block::Chart(Chart {
                 title: "Equity".into(),
                 kind: ChartKind::Line,
+                format: ColumnFormat::Number,
+                decimals: 2,
+                x_is_time: false,
                 x_title: "Day".into(),
                 y_title: "Value".into(),
                 unit: "USD".into(),
@@ -242,6 +257,9 @@ pub(super) fn everything() -> Document {
             Block::Chart(Chart {
                 title: "Weights".into(),
                 kind: ChartKind::Bar,
+                format: ColumnFormat::Number,
+                decimals: 2,
+                x_is_time: false,
                 x_title: "Asset".into(),
                 y_title: String::new(),
                 unit: String::new(),

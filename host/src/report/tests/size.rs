@@ -69,6 +69,9 @@ fn large() -> Vec<Document> {
         Block::Chart(Chart {
             title: "t".into(),
             kind: ChartKind::Line,
+            format: ColumnFormat::Number,
+            decimals: 2,
+            x_is_time: false,
             x_title: "x".into(),
             y_title: "y".into(),
             unit: "u".into(),

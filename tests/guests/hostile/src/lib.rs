@@ -4,8 +4,8 @@
 use std::hint::black_box;
 
 use forensic_guest_sdk::{
-    Block, Cell, Chart, ChartKind, Column, Document, Host, Level, PluginError, PluginInfo, ReportPlugin, Request,
-    Series, SpanQuery, Table, export_plugin,
+    Cell, Chart, Column, Document, Host, Level, PluginError, PluginInfo, ReportPlugin, Request, Series, SpanQuery,
+    Table, export_plugin,
 };
 
 /// The plugin.
@@ -74,15 +74,9 @@ impl ReportPlugin for Hostile {
                 document.heading(9, "Too low");
             }
             "chart" => {
-                document.push(Block::Chart(Chart {
-                    title: "Lopsided".into(),
-                    kind: ChartKind::Line,
-                    x_title: String::new(),
-                    y_title: String::new(),
-                    unit: String::new(),
-                    labels: Vec::new(),
-                    series: vec![Series { name: "lopsided".into(), x: vec![0.0], y: Vec::new() }],
-                }));
+                let mut chart = Chart::line("Lopsided");
+                chart.series.push(Series { name: "lopsided".into(), x: vec![0.0], y: Vec::new() });
+                document.push(chart);
             }
             "look" => look(&mut document, host),
             "escape" => {
