@@ -6,6 +6,7 @@
 pub mod builtins;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod conventions;
 pub mod dag;
 pub mod directory;

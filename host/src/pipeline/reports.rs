@@ -7,8 +7,9 @@ use globset::{GlobBuilder, GlobSet};
 
 use super::below;
 use super::model::{OnFailure, PluginSource, ReportStage};
-use super::names::{clip, id_problem, repaired_id};
-use super::read::{Field, Reader, Table};
+use super::names::{id_problem, repaired_id};
+use crate::config::read::{Field, Reader, Table};
+use crate::config::words::clip;
 use crate::limits::{Limit, Limits, TABLE, Unit};
 
 const KEYS: [&str; 6] = ["id", "plugin", "artifacts", "config", "limits", "on_failure"];

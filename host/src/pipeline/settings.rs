@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::read::{Reader, Table};
 use super::{MAX_PARALLEL, below, names};
+use crate::config::read::{Reader, Table};
 
 const KEYS: [&str; 6] = ["name", "profile", "max_parallel", "root", "timeout", "kill_grace"];
 
@@ -58,7 +58,7 @@ pub(super) fn read(reader: &mut Reader, document: Table<'_>, dir: &Path, mistype
     Some(Settings { name: name?, ..settings })
 }
 
-fn short_line(reader: &mut Reader, field: &super::read::Field<'_>) -> Option<String> {
+fn short_line(reader: &mut Reader, field: &crate::config::read::Field<'_>) -> Option<String> {
     let text = reader.line(field, "a string")?;
     let length = text.chars().count();
     if length > names::MAX_ID {
@@ -68,7 +68,7 @@ fn short_line(reader: &mut Reader, field: &super::read::Field<'_>) -> Option<Str
     Some(text.to_owned())
 }
 
-fn max_parallel(reader: &mut Reader, field: &super::read::Field<'_>) -> Option<u32> {
+fn max_parallel(reader: &mut Reader, field: &crate::config::read::Field<'_>) -> Option<u32> {
     if let toml::de::DeValue::Integer(number) = field.value
         && number.as_str().bytes().all(|digit| digit == b'0')
         && !number.as_str().is_empty()
@@ -82,7 +82,7 @@ fn max_parallel(reader: &mut Reader, field: &super::read::Field<'_>) -> Option<u
 }
 
 /// A limit of time that isn't zero.
-pub(super) fn timeout(reader: &mut Reader, field: &super::read::Field<'_>) -> Option<Duration> {
+pub(super) fn timeout(reader: &mut Reader, field: &crate::config::read::Field<'_>) -> Option<Duration> {
     let value = reader.any_duration(field)?;
     if value.is_zero() {
         reader.bad_value(field, "zero would end it at once").help("leave it out for no limit");
