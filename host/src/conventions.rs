@@ -123,6 +123,10 @@ pub mod attr {
     pub const PLUGIN_VERSION: &str = "forensic.plugin.version";
     /// SHA-256 of the component, hexadecimal.
     pub const PLUGIN_DIGEST: &str = "forensic.plugin.digest";
+    /// Spans that a plugin made and that were not kept, because there were too many; absent if there were none.
+    pub const GUEST_SPANS_DROPPED: &str = "forensic.plugin.spans_dropped";
+    /// Attributes, events and texts of a plugin's spans that were dropped or cut; absent if there were none.
+    pub const GUEST_SPANS_CUT: &str = "forensic.plugin.spans_cut";
     /// Fuel that a plugin call used.
     pub const PLUGIN_FUEL: &str = "forensic.plugin.fuel";
 }
@@ -143,6 +147,8 @@ pub mod kind {
 pub mod origin {
     /// A stage sent it to the run's OTLP receiver.
     pub const OTLP: &str = "otlp";
+    /// A plugin made it of its own work.
+    pub const GUEST: &str = "guest";
 }
 
 /// Result words of `cicd.pipeline.result` and `cicd.pipeline.task.run.result`.

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod pipeline;
 pub mod plugin;
 pub mod redact;
+pub mod registry;
 pub mod report;
 pub mod run;
 pub mod telemetry;

@@ -43,7 +43,29 @@ fn the_example_runs_and_its_report_holds_every_section_with_numbers() {
     for reported in report["reports"].as_array().unwrap() {
         assert!(reported["error"].is_null(), "{}: {}", reported["id"], reported["error"]);
     }
-    for heading in ["Total duration", "speedup", "efficiency", "Tournament", "sign test", "Correlation", "Anomal"] {
+    let reported: Vec<&str> = report["reports"].as_array().unwrap().iter().filter_map(|it| it["id"].as_str()).collect();
+    assert_eq!(reported.len(), 26);
+    assert_eq!(reported.last(), Some(&"risk.report_index"));
+    // The entry page leads to the other pages.
+    let index = bench.read("reports/risk.report_index.md");
+    for id in reported.iter().filter(|id| **id != "risk.report_index") {
+        assert!(index.contains(&format!("({id}.md)")), "{id} has no link in {index}");
+    }
+    for heading in [
+        "Total duration",
+        "speedup",
+        "efficiency",
+        "Tournament",
+        "sign test",
+        "Correlation",
+        "Anomal",
+        "Selection alpha",
+        "Optimization alpha",
+        "Return and Sharpe decay",
+        "Executive summary",
+        "Guardrails",
+        "Slowest stages",
+    ] {
         assert!(markdown.to_lowercase().contains(&heading.to_lowercase()), "{heading} is not in the report");
     }
     assert!(report["summary"]["speedup"].as_f64().unwrap() > 1.0);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use forensic_host::dag::{Stop, StopReason};
 use forensic_host::directory::RunId;
 use forensic_host::events::Silent;
-use forensic_host::run::{PluginSettings, QuantSdk, RunOptions, RunOutcome};
+use forensic_host::run::{Fetching, PluginSettings, QuantSdk, RunOptions, RunOutcome};
 
 use crate::support::{BINARY, Bench, shared_cache};
 
@@ -15,7 +15,7 @@ fn run(bench: &Bench, id: &str, stop: Stop) -> RunOutcome {
         root: bench.path().join("data/artifacts"),
         run_id: Some(RunId::parse(id).unwrap()),
         max_parallel: None,
-        plugins: PluginSettings { compiler: BINARY.into(), cache: Some(shared_cache()) },
+        plugins: PluginSettings { compiler: BINARY.into(), cache: Some(shared_cache()), fetching: Fetching::default() },
         signing_key: None,
         stop,
     };

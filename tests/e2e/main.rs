@@ -20,3 +20,4 @@ mod together;
 mod trace_file;
 mod validate;
 mod verify;
+mod wit_reference;

@@ -22,7 +22,8 @@ use clap::Parser as _;
 
 use crate::evidence::SigningKey;
 use crate::plugin::{COMPILE_COMMAND, compile_child};
-use crate::run::PluginSettings;
+use crate::registry::{Access, docker_config};
+use crate::run::{Fetching, PluginSettings};
 use args::{Arguments, Command, TraceCommand};
 use exit::Exit;
 
@@ -129,6 +130,11 @@ fn plugin_settings() -> Result<PluginSettings, Failure> {
         .or_else(|| {
             std::env::var_os("HOME").filter(|home| !home.is_empty()).map(|home| PathBuf::from(home).join(".cache"))
         })
-        .map(|folder| folder.join("forensic-host").join("plugins"));
-    Ok(PluginSettings { compiler: std::env::current_exe().map_err(Failure::internal)?, cache })
+        .map(|folder| folder.join("forensic-host"));
+    let access = Access { docker_config: docker_config(|name| std::env::var_os(name)), ..Access::default() };
+    Ok(PluginSettings {
+        compiler: std::env::current_exe().map_err(Failure::internal)?,
+        cache: cache.as_ref().map(|folder| folder.join("plugins")),
+        fetching: Fetching { store: cache.map(|folder| folder.join("components")), access },
+    })
 }

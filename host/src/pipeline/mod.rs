@@ -23,8 +23,8 @@ use crate::config;
 use crate::config::read::{Reader, Table};
 pub use crate::config::{Diagnostic, Diagnostics, Label, LoadError, MAX_LISTED};
 pub use model::{
-    Command, OnFailure, Pipeline, PluginSource, Redaction, ReportStage, Retries, Secrets, Source, Stage, StageId,
-    Telemetry,
+    Command, FailOn, OnFailure, Pipeline, PluginSource, Redaction, ReportStage, Retries, Secrets, Source, Stage,
+    StageId, Telemetry,
 };
 
 /// Largest pipeline file, in bytes.
@@ -87,6 +87,7 @@ fn root(reader: &mut Reader, document: Table<'_>, dir: PathBuf, builtins: &[&str
         root: settings.root,
         timeout: settings.timeout,
         kill_grace: settings.kill_grace,
+        fail_on: settings.fail_on,
         stages,
         reports,
         secrets,

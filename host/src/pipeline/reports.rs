@@ -11,6 +11,7 @@ use super::names::{id_problem, repaired_id};
 use crate::config::read::{Field, Reader, Table};
 use crate::config::words::clip;
 use crate::limits::{Limit, Limits, TABLE, Unit};
+use crate::registry::Reference;
 
 const KEYS: [&str; 6] = ["id", "plugin", "artifacts", "config", "limits", "on_failure"];
 
@@ -95,7 +96,7 @@ fn read_id<'d>(reader: &mut Reader, field: Field<'d>, ids: &mut HashMap<String, 
 }
 
 fn read_plugin(reader: &mut Reader, field: &Field<'_>, dir: &Path, builtins: &[&str]) -> Option<PluginSource> {
-    let text = reader.line(field, "`builtin:NAME` or a path in quotes")?;
+    let text = reader.line(field, "`builtin:NAME`, a path or `oci://…` in quotes")?;
     if let Some(name) = text.strip_prefix("builtin:") {
         if builtins.contains(&name) {
             return Some(PluginSource::Builtin(name.to_owned()));
@@ -108,6 +109,16 @@ fn read_plugin(reader: &mut Reader, field: &Field<'_>, dir: &Path, builtins: &[&
             None => draft.help(format!("built-in plugins: {}", builtins.join(", "))),
         };
         return None;
+    }
+    if text.starts_with("oci://") {
+        return match Reference::parse(text) {
+            Ok(reference) => Some(PluginSource::Oci(reference)),
+            Err(error) => {
+                let draft = reader.mistakes.error(field.at.clone(), format!("bad reference `{}`", clip(text)));
+                draft.label(format!("{} (character {})", error.why, error.column)).help(error.help);
+                None
+            }
+        };
     }
     let path = below(dir, text);
     let problem = match std::fs::metadata(&path) {

@@ -5,6 +5,8 @@
 //! May live here: the order of things, and `run.json`, the record of a run. What is done in each step lives in
 //! the modules that it calls.
 
+mod components;
+mod guest_spans;
 mod history;
 mod rebuild;
 mod record;
@@ -13,6 +15,7 @@ mod reporting;
 mod sdk;
 mod secrets;
 
+pub use components::{Component, ComponentError, Fetching};
 pub use rebuild::rebuild;
 pub use record::{
     Baseline, PastRun, PipelineRecord, RedactionRecord, ReportRecord, RunRecord, StageCounts, StageRecord,

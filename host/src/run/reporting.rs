@@ -22,6 +22,7 @@ use crate::directory::{DirectoryError, REPORTS, RunDirectory, TRACE, is_host_fil
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{SignError, VerifyError};
 use crate::files::sha256;
+use crate::pipeline::FailOn;
 use crate::plugin::document::{Level, PluginError};
 use crate::plugin::{
     Artifacts, CallFailure, CallReport, Engine, EngineError, EngineSettings, GrantError, Inputs, LoadError, LogLine,
@@ -533,5 +534,16 @@ impl Reported {
     /// Report stages that failed where the pipeline's owner wants the run to fail with them.
     pub fn policy_failures(&self) -> impl Iterator<Item = &ReportOutcome> {
         self.reports.iter().filter(|report| report.fails_run && report.failure.is_some())
+    }
+
+    /// How many findings are as severe as that or worse.
+    pub fn findings_that_fail(&self, fail_on: FailOn) -> usize {
+        let FindingCounts { error, warning, info } = self.findings;
+        match fail_on {
+            FailOn::Never => 0,
+            FailOn::Error => error,
+            FailOn::Warning => error + warning,
+            FailOn::Info => error + warning + info,
+        }
     }
 }

@@ -7,18 +7,17 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 
+use super::components::{Component, ComponentError, Fetching};
 use super::history;
 use super::record::{HostRecord, ReportRecord, RunRecord, StageCounts};
 use super::reporting::{self, ReportError, Reported};
 use super::secrets::{self, SecretError};
-use crate::builtins;
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::{attr, error_type, kind, result};
 use crate::dag::{DagOutcome, DagRunner, Executor as _, LocalExecutor, RunContext, StageResult, Stop, StopReason};
 use crate::directory::{DATA, DirectoryError, PLUGINS, RunDirectory, RunId, TRACE_NAME};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
-use crate::files::sha256;
 use crate::pipeline::{Pipeline, PluginSource};
 use crate::plugin::EngineError;
 use crate::redact::Redactor;
@@ -58,6 +57,8 @@ pub struct PluginSettings {
     pub compiler: PathBuf,
     /// A private folder for compiled plugins; none: they are compiled each time.
     pub cache: Option<PathBuf>,
+    /// How components are fetched that are not part of this program.
+    pub fetching: Fetching,
 }
 
 /// What a run left behind.
@@ -87,16 +88,9 @@ pub enum RunError {
         /// Why not.
         source: std::io::Error,
     },
-    /// A component could not be read.
-    #[error("report {report}: can't read the plugin {}: {source}", path.display())]
-    Plugin {
-        /// Id of the report stage.
-        report: String,
-        /// The component.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    /// A component could not be had.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
     /// A declared secret can't be read or can't be masked.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -138,13 +132,14 @@ impl QuantSdk {
         // Before there is a run: a secret that can't be masked must not begin to be written.
         let mut declared = secrets::gather(pipeline, std::env::vars_os())?;
         declared.rules.secrets.extend(std::env::var(KEY_PEM_VARIABLE).ok().filter(|pem| !pem.trim().is_empty()));
+        let components = fetch_plugins(pipeline, &options.plugins)?;
         let directory = RunDirectory::create(&options.root, &run_id)?;
 
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) as u32;
         let slots = options.max_parallel.or(pipeline.max_parallel).unwrap_or(cores).max(1);
         let mut executor = LocalExecutor::new(clock);
         let redactor = Redactor::new(&declared.rules).map_err(ReportError::from)?;
-        let reports = keep_plugins(pipeline, &directory, &redactor)?;
+        let reports = keep_plugins(pipeline, components, &directory, &redactor)?;
         let telemetry = RunTelemetry::start(directory.folder(DATA)?, run_id.as_str(), redactor)
             .map_err(|source| RunError::Telemetry { folder: directory.path().join(DATA), source })?;
         let mut run_span = telemetry.span(
@@ -287,33 +282,31 @@ fn start_otlp(
     })
 }
 
+/// Fetches the components, before there is a run: what can't be had is told before anything is started.
+fn fetch_plugins(pipeline: &Pipeline, plugins: &PluginSettings) -> Result<Vec<Component>, ComponentError> {
+    pipeline.reports.iter().map(|report| plugins.fetching.fetch(report, None)).collect()
+}
+
 /// Copies components from elsewhere into the run directory, so that the report can be made again from it alone.
 fn keep_plugins(
     pipeline: &Pipeline,
+    components: Vec<Component>,
     directory: &RunDirectory,
     redactor: &Redactor,
 ) -> Result<Vec<ReportRecord>, RunError> {
     let mut records = Vec::new();
-    for report in &pipeline.reports {
-        records.push(match &report.plugin {
-            PluginSource::Builtin(name) => {
-                // Checked with the pipeline; a record without a digest says so when the plugin is called.
-                let sha256 = builtins::find(name).map_or("", |builtin| builtin.sha256);
-                ReportRecord::new(report, format!("builtin:{name}"), sha256.to_owned(), redactor)
+    for (report, component) in pipeline.reports.iter().zip(components) {
+        records.push(if let PluginSource::Builtin(_) = report.plugin {
+            // Checked with the pipeline; a record without a digest says so when the plugin is called.
+            ReportRecord::new(report, component.source, component.sha256, redactor)
+        } else {
+            let place = format!("{PLUGINS}/{}.wasm", component.sha256);
+            let mut record = ReportRecord::new(report, place, component.sha256, redactor);
+            record.source = Some(component.source);
+            if directory.dir().create_dir(PLUGINS).is_ok() || !directory.dir().exists(&record.plugin) {
+                directory.write(&record.plugin, &component.bytes)?;
             }
-            PluginSource::Path(path) => {
-                let component = std::fs::read(path).map_err(|source| RunError::Plugin {
-                    report: report.id.clone(),
-                    path: path.clone(),
-                    source,
-                })?;
-                let digest = sha256(&component);
-                let record = ReportRecord::new(report, format!("{PLUGINS}/{digest}.wasm"), digest, redactor);
-                if directory.dir().create_dir(PLUGINS).is_ok() || !directory.dir().exists(&record.plugin) {
-                    directory.write(&record.plugin, &component)?;
-                }
-                record
-            }
+            record
         });
     }
     Ok(records)

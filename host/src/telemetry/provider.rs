@@ -155,6 +155,11 @@ impl HostSpan {
         self.span.set_attribute(attribute);
     }
 
+    /// Adds an event, which the trace keeps only where events are kept at all.
+    pub fn add_event(&mut self, name: String, at: UnixNanos, attributes: Vec<KeyValue>) {
+        self.span.add_event_with_timestamp(name, system_time(at), attributes);
+    }
+
     /// Ends it at `end`: with an error's text, or well.
     pub fn end(mut self, end: UnixNanos, error: Option<String>) {
         // Once only: the SDK keeps the first of two errors by comparing their texts.
