@@ -7,9 +7,15 @@ use sha2::{Digest as _, Sha256};
 
 /// Name after `builtin:`, and the package that it is built from.
 const BUILTINS: &[(&str, &str)] = &[
+    ("alpha.report_clusters", "alpha-report-clusters"),
     ("alpha.report_decisions", "alpha-report-decisions"),
+    ("alpha.report_selection", "alpha-report-selection"),
+    ("risk.report_attribution", "risk-report-attribution"),
+    ("risk.report_friction", "risk-report-friction"),
+    ("risk.report_index", "risk-report-index"),
     ("risk.report_meta", "risk-report-meta"),
     ("risk.report_portfolio", "risk-report-portfolio"),
+    ("risk.report_tearsheet", "risk-report-tearsheet"),
     ("risk.report_tournament", "risk-report-tournament"),
 ];
 

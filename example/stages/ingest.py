@@ -5,23 +5,12 @@ from __future__ import annotations
 from lib.telemetry import span, stage  # first, so that it can time the other imports
 
 # isort: split
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lib import market
+from lib import health, market
 from lib.env import Run, argument, fail
 from lib.files import write_csv, write_json, write_text
 from lib.sleeves import NAMES, SLEEVES
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-STALE_DAYS = 5  # unchanged closes in a row that make a series stale
-
-
-def longest_flat(close: pd.Series) -> int:
-    """The longest run of days on which the close did not move."""
-    flat = close.diff() == 0
-    return int(flat.groupby((~flat).cumsum()).sum().max())
 
 
 def main() -> None:
@@ -43,15 +32,14 @@ def main() -> None:
     prices = prices[[symbol.split(":")[1] for symbol in symbols]].set_axis(symbols, axis=1)
     prices = prices.loc[market.START :].reindex(index.loc[market.START :].index)
 
-    health: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     with span("check data health", assets=len(symbols)):
         for symbol in symbols:
             close = prices[symbol]
-            missing, flat = int(close.isna().sum()), longest_flat(close)
-            status = "MISSING" if missing else "STALE" if flat >= STALE_DAYS else "OK"
-            health[symbol] = {"status": status, "missing_days": missing, "longest_flat_days": flat}
-    statuses = [item["status"] for item in health.values()]
-    counts = {status: statuses.count(status) for status in ("OK", "STALE", "MISSING") if status in statuses}
+            missing, flat = int(close.isna().sum()), health.longest_flat(close.diff())
+            status = health.status(missing, flat)
+            found[symbol] = {"status": status, "missing_days": missing, "longest_flat_days": flat}
+    counts = health.counts(item["status"] for item in found.values())
 
     pool = [
         {
@@ -62,7 +50,7 @@ def main() -> None:
             "asset_class": item.asset_class,
             "close": prices[symbol].iloc[-1],
             "alternative": item.alternative,
-            "health": health[symbol],
+            "health": found[symbol],
         }
         for symbol in symbols
         for item in [market.INSTRUMENTS[symbol]]
@@ -78,7 +66,7 @@ def main() -> None:
     lines += [f"| {status} | {count} |" for status, count in counts.items()]
     lines += ["", "## Symbols", "", "| Symbol | Status | Missing days | Longest flat run (days) |"]
     lines += ["| :--- | :--- | ---: | ---: |"]
-    for symbol, item in health.items():
+    for symbol, item in found.items():
         lines.append(f"| {symbol} | {item['status']} | {item['missing_days']} | {item['longest_flat_days']} |")
     with span("write health report"):
         write_text(folder / "reports" / "selection" / "data_health_selected.md", "\n".join(lines) + "\n")

@@ -15,7 +15,7 @@ import pandas as pd
 from lib import portfolio, selection, windows
 from lib.engines import ENGINES, Array, limit, solve
 from lib.env import RISK_PROFILES, Run, argument
-from lib.files import read_frame, read_json, write_csv, write_json
+from lib.files import read_frame, read_json, write_json
 from lib.ledger import Ledger
 from lib.market import BENCHMARK
 from lib.simulators import BORROW_COST, SIMULATORS, TRADE_COST
@@ -160,17 +160,6 @@ def today(sleeve: Sleeve, inputs: Inputs, live: windows.Window, time: str, ledge
     return profiles
 
 
-def write_series(folder: Path, tournament: Tournament, dates: pd.Index) -> None:
-    """The stitched daily returns, and an index that keeps the three parts of each name."""
-    entries = []
-    for (simulator, engine, profile), days in tournament.series().items():
-        name = f"{simulator}_{engine}_{profile}"
-        write_csv(folder / "returns" / f"{name}.csv", pd.DataFrame({"returns": days}, index=dates))
-        parts = {"simulator": simulator, "engine": engine, "profile": profile}
-        entries.append({"name": name, "file": f"returns/{name}.csv", **parts})
-    write_json(folder / "returns" / "index.json", {"series": entries})
-
-
 def main() -> None:
     sleeve = SLEEVES[argument(NAMES, "sleeve")]
     run = Run.current()
@@ -235,7 +224,7 @@ def main() -> None:
         "generated_at": last,
     }
     with span("write results", ledger_lines=len(ledger)):
-        write_series(folder, tournament, inputs.raw.index[tested])
+        tournament.write_series(folder, inputs.raw.index[tested])
         write_json(folder / "tournament_results.json", {"meta": meta, "results": standings}, compact=True)
         write_json(folder / "portfolio_optimized_v2.json", optimized)
         write_json(folder / "selection_audit.json", selection.audit(sleeve, folder, optimized, live_clusters))

@@ -13,7 +13,9 @@ import pandas as pd
 from lib import windows
 from lib.engines import ENGINES, Array, solve
 from lib.env import META_PROFILE, RISK_PROFILES, Run
-from lib.files import read_frame, strict, write_csv
+from lib.files import read_frame, strict, write_csv, write_json
+from lib.market import BENCHMARK
+from lib.simulators import SIMULATORS
 from lib.sleeves import NAMES, SLEEVE_CAP, SLEEVE_FLOOR
 from lib.walkforward import Holding, Tournament
 
@@ -22,10 +24,12 @@ def main() -> None:
     run = Run.current()
     with span("read returns", profiles=len(RISK_PROFILES)):
         tables = {p: read_frame(run.data / f"meta_returns_{META_PROFILE}_{p}.csv") for p in RISK_PROFILES}
+        index = read_frame(run.sleeve(NAMES[0]) / "returns_matrix.csv")[BENCHMARK]
     names = list(NAMES)
     tournament = Tournament()
     rows = []
-    grid = windows.grid(len(tables["hrp"]), warm_up=0)[:-1]
+    dates = tables["hrp"].index
+    grid = windows.grid(len(dates), warm_up=0)[:-1]
     values = {profile: table[names].to_numpy() for profile, table in tables.items()}
     # All windows of a contender first, so that each has a span: no contender's weights depend on another's.
     weights: dict[tuple[str, str], list[Array]] = {}
@@ -45,9 +49,21 @@ def main() -> None:
                 for simulator, metrics in results.items():
                     text = json.dumps(strict(metrics), allow_nan=False)
                     rows.append((window.index, engine, profile, simulator, text))
+    meta = {
+        "train_window": windows.TRAIN,
+        "test_window": windows.TEST,
+        "step_size": windows.STEP,
+        "engines": ENGINES,
+        "simulators": SIMULATORS,
+        "profiles": RISK_PROFILES,
+        "generated_at": windows.instant(windows.day(dates[-1])),
+    }
     columns = ["window", "engine", "profile", "simulator", "metrics"]
     with span("write results", rows=len(rows)):
         write_csv(run.data / "tournament_results.csv", pd.DataFrame(rows, columns=columns), index=False)
+        write_json(run.data / "tournament_meta.json", meta)
+        write_csv(run.data / "returns_matrix.csv", tables["hrp"].join(index))
+        tournament.write_series(run.data, dates[grid[0].decision + 1 : grid[-1].test_end])
     print(f"{len(rows)} results over {rows[-1][0] + 1} windows")
 
 

@@ -15,7 +15,12 @@ fn run(bench: &Bench, id: &str, stop: Stop) -> RunOutcome {
         root: bench.path().join("data/artifacts"),
         run_id: Some(RunId::parse(id).unwrap()),
         max_parallel: None,
-        plugins: PluginSettings { compiler: BINARY.into(), cache: Some(shared_cache()), fetching: Fetching::default() },
+        plugins: PluginSettings {
+            compiler: BINARY.into(),
+            cache: Some(shared_cache()),
+            fetching: Fetching::default(),
+            policy: Default::default(),
+        },
         signing_key: None,
         stop,
     };

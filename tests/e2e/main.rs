@@ -18,6 +18,10 @@ mod summarize;
 mod support;
 mod together;
 mod trace_file;
+#[path = "../../host/src/registry/tests/real_registry.rs"]
+#[expect(dead_code, reason = "shared with the library's own tests")]
+mod registry_server;
+mod trust;
 mod validate;
 mod verify;
 mod wit_reference;

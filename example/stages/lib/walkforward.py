@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import metrics
 from .engines import Array
+from .files import write_csv, write_json
 from .simulators import SIMULATORS, Book
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
 
 Key = tuple[str, str, str]  # simulator, engine, profile
 
@@ -48,6 +54,18 @@ class Tournament:
     def series(self) -> dict[Key, Array]:
         """Stitched daily returns, in a stable order."""
         return {key: np.concatenate(self._days[key]) for key in sorted(self._days)}
+
+    def write_series(self, folder: Path, dates: pd.Index) -> None:
+        """The stitched daily returns, and an index that keeps the three parts of each name."""
+        import pandas as pd
+
+        entries = []
+        for (simulator, engine, profile), days in self.series().items():
+            name = f"{simulator}_{engine}_{profile}"
+            write_csv(folder / "returns" / f"{name}.csv", pd.DataFrame({"returns": days}, index=dates))
+            parts = {"simulator": simulator, "engine": engine, "profile": profile}
+            entries.append({"name": name, "file": f"returns/{name}.csv", **parts})
+        write_json(folder / "returns" / "index.json", {"series": entries})
 
     def nested(self, benchmark: Array) -> dict[str, Any]:
         """simulator → engine → profile → summary and windows."""

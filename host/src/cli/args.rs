@@ -69,6 +69,12 @@ pub(super) struct RunCommand {
     /// Sign the run's evidence with this Ed25519 private key (PEM) [default: FORENSIC_SIGNING_KEY names the file]
     #[arg(long, value_name = "FILE")]
     pub(super) sign_key: Option<PathBuf>,
+    /// Refuse to run if a plugin, or what it is granted, is not as forensic.lock beside the pipeline has it
+    #[arg(long)]
+    pub(super) locked: bool,
+    /// Print what each report stage would get, and run nothing
+    #[arg(long)]
+    pub(super) explain: bool,
     /// Fail the run, with exit code 4, if a report has findings as severe as that or worse [default: the pipeline's `fail_on`,
     /// else never]
     #[arg(long, value_name = "SEVERITY", value_parser = fail_on)]
@@ -86,6 +92,16 @@ pub(super) struct ValidateCommand {
     /// How to print what is wrong: text to standard error, JSON to standard output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PluginLockCommand {
+    /// The pipeline
+    #[arg(default_value = "pipeline.toml")]
+    pub(super) pipeline: PathBuf,
+    /// Write nothing; exit with 2 if forensic.lock is not what would be written
+    #[arg(long)]
+    pub(super) check: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 
 mod args;
 mod exit;
+mod explain;
 mod progress;
 mod recover;
 mod report;
@@ -17,13 +18,17 @@ mod wit;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
 
+use crate::config::LoadError;
 use crate::evidence::SigningKey;
+use crate::lock::LockError;
 use crate::plugin::{COMPILE_COMMAND, compile_child};
 use crate::registry::{Access, docker_config};
 use crate::run::{Fetching, PluginSettings};
+use crate::settings::HostSettings;
 use args::{Arguments, Command, TraceCommand};
 use exit::Exit;
 
@@ -136,5 +141,26 @@ fn plugin_settings() -> Result<PluginSettings, Failure> {
         compiler: std::env::current_exe().map_err(Failure::internal)?,
         cache: cache.as_ref().map(|folder| folder.join("plugins")),
         fetching: Fetching { store: cache.map(|folder| folder.join("components")), access },
+        policy: Arc::new(host_settings()?.policy().map_err(Failure::usage)?),
     })
+}
+
+/// The operator's settings.
+fn host_settings() -> Result<HostSettings, Failure> {
+    HostSettings::find(|name| std::env::var_os(name)).map_err(|error| match error {
+        LoadError::Invalid(diagnostics) => validate::refuse_file(&diagnostics, "settings file"),
+        other => Failure::usage(other),
+    })
+}
+
+/// The same, with the lock file of a pipeline.
+fn trusting(mut plugins: PluginSettings, pipeline: &std::path::Path, locked: bool) -> Result<PluginSettings, Failure> {
+    let mut policy = host_settings()?.policy().map_err(Failure::usage)?;
+    policy.locked |= locked;
+    policy.find_lock(pipeline).map_err(|error| match error {
+        LockError::Unusable(LoadError::Invalid(diagnostics)) => validate::refuse_file(&diagnostics, "lock file"),
+        other => Failure::usage(other),
+    })?;
+    plugins.policy = Arc::new(policy);
+    Ok(plugins)
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::{Common, Format, RunCommand};
 use super::progress::{BAD, GOOD, Level, Progress, say};
-use super::{Exit, Failure, Outcome, plugin_settings, print, signals, signing_key, validate};
+use super::{Exit, Failure, Outcome, explain, plugin_settings, print, signals, signing_key, trusting, validate};
 use crate::conventions::result;
 use crate::dag::{Stop, StopReason};
 use crate::directory::{DEFAULT_ROOT, DirectoryError, RunId, TRACE};
@@ -19,6 +19,10 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     let run_id = command.run_id.as_deref().map(RunId::parse).transpose().map_err(Failure::usage)?;
     let mut pipeline = validate::load(&command.pipeline)?;
     pipeline.fail_on = command.fail_on.unwrap_or(pipeline.fail_on);
+    let plugins = trusting(plugin_settings()?, &command.pipeline, command.locked)?;
+    if command.explain {
+        return explain::explain(&pipeline, &plugins, command.format);
+    }
     let root = command.root.clone().or_else(|| pipeline.root.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_ROOT));
     let stop = Stop::new();
     signals::stop_on_signals(stop.clone()).map_err(Failure::internal)?;
@@ -26,7 +30,7 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
         root,
         run_id,
         max_parallel: command.max_parallel,
-        plugins: plugin_settings()?,
+        plugins,
         signing_key: signing_key(command.sign_key.as_deref())?,
         stop,
     };

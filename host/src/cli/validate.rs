@@ -6,7 +6,7 @@ use super::args::{Common, Format, ValidateCommand};
 use super::run::colors;
 use super::{Exit, Failure, Outcome, print};
 use crate::builtins;
-use crate::pipeline::{self, LoadError, Pipeline};
+use crate::pipeline::{self, Diagnostics, LoadError, Pipeline};
 
 pub(super) fn validate(command: &ValidateCommand, common: &Common) -> Outcome {
     match pipeline::load(&command.pipeline, &builtins::names()) {
@@ -41,14 +41,17 @@ pub(super) fn load(path: &std::path::Path) -> Result<Pipeline, Failure> {
 
 fn refuse(error: LoadError) -> Failure {
     match error {
-        LoadError::Invalid(diagnostics) => {
-            drop(write!(std::io::stderr(), "{}", diagnostics.render(colors())));
-            let count = diagnostics.count();
-            Failure::usage(anyhow::anyhow!(
-                "the pipeline has {count} mistake{}; nothing was run",
-                if count == 1 { "" } else { "s" }
-            ))
-        }
+        LoadError::Invalid(diagnostics) => refuse_file(&diagnostics, "pipeline"),
         other => Failure::usage(other),
     }
+}
+
+/// Prints all that is wrong with a file; `what` it is.
+pub(super) fn refuse_file(diagnostics: &Diagnostics, what: &str) -> Failure {
+    drop(write!(std::io::stderr(), "{}", diagnostics.render(colors())));
+    let count = diagnostics.count();
+    Failure::usage(anyhow::anyhow!(
+        "the {what} has {count} mistake{}; nothing was run",
+        if count == 1 { "" } else { "s" }
+    ))
 }

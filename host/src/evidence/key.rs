@@ -168,7 +168,7 @@ impl PublicKey {
     }
 
     /// Whether this key signed this message. Strict: no small-order points, no second form of a signature.
-    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         Signature::from_slice(signature).is_ok_and(|signature| self.0.verify_strict(message, &signature).is_ok())
     }
 }

@@ -1,5 +1,5 @@
-//! What a registry wants when it answers 401, and the token that it gets: RFC 7235 challenges, RFC 7617 `Basic`, and the
-//! token protocol of the Distribution project ("Token Authentication Specification").
+//! What a registry wants when it answers 401, and the token that it gets: RFC 7235 challenges, RFC 7617 `Basic`, and
+//! the token protocol of the Distribution project ("Token Authentication Specification").
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

@@ -98,8 +98,8 @@ pub(super) fn find(path: Option<&Path>, registry: &str) -> Result<Login, Registr
     let helper = config.cred_helpers.iter().find(|(name, _)| is_for(name, registry)).map(|(_, helper)| helper);
     match helper.or(config.creds_store.as_ref()) {
         Some(helper) => anonymous(&format!(
-            "{} leaves its login to the credential helper `{}`, and forensic-host runs none: point DOCKER_CONFIG to a folder \
-             whose config.json holds it under `auths`",
+            "{} leaves its login to the credential helper `{}`, and forensic-host runs none: point DOCKER_CONFIG to a \
+             folder whose config.json holds it under `auths`",
             path.display(),
             clip(helper)
         )),

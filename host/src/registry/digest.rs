@@ -29,6 +29,11 @@ impl Digest {
         Self(sha256(bytes))
     }
 
+    /// The digest with these 64 digits, lower case; `None` where they are something else.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        format!("{ALGORITHM}{hex}").parse().ok()
+    }
+
     /// The 64 digits alone.
     pub fn hex(&self) -> &str {
         &self.0

@@ -21,8 +21,8 @@ pub enum RegistryError {
     },
     /// There is no trusted connection.
     #[error(
-        "{subject}: no trusted TLS connection to {host} ({why}): only loopback hosts may be spoken to without TLS; where the \
-         certificate comes from an authority of your own, name its PEM file in SSL_CERT_FILE"
+        "{subject}: no trusted TLS connection to {host} ({why}): only loopback hosts may be spoken to without TLS; \
+         where the certificate comes from an authority of your own, name its PEM file in SSL_CERT_FILE"
     )]
     Tls {
         /// The reference.
@@ -121,8 +121,8 @@ pub enum RegistryError {
     },
     /// The bytes are not the ones that were asked for.
     #[error(
-        "{subject}: the {what} has the digest {found}, not {expected}: it was changed on the way or in the registry; do not use \
-         it, and tell who runs the registry"
+        "{subject}: the {what} has the digest {found}, not {expected}: it was changed on the way or in the registry; \
+         do not use it, and tell who runs the registry"
     )]
     Digest {
         /// The reference.
@@ -159,7 +159,7 @@ pub enum RegistryError {
         expected: u64,
     },
     /// It is something else, or its manifest can't be understood.
-    #[error("{subject}: {why}: push it with `forensic-host plugin push` or `wkg oci push`")]
+    #[error("{subject}: {why}: push a component there, for example with `wkg oci push`")]
     Manifest {
         /// The reference.
         subject: String,

@@ -6,9 +6,9 @@
 //! once their digest is right. `session` asks and logs in, `auth` and `credentials` find out as whom, `transport` holds
 //! the limits, `pull` and `push` are the two things that can be done. What a component is for is not known here.
 //!
-//! The layout is the one of the CNCF's "Wasm OCI Artifact" guidance, which `wkg` and `oci-wasm` read and write: a config of
-//! type [`CONFIG_TYPE`] and exactly one layer of type [`LAYER_TYPE`]. They refuse a second layer, so a signature
-//! travels as the manifest's annotation [`SIGNATURE_ANNOTATION`].
+//! The layout is the one of the CNCF's "Wasm OCI Artifact" guidance, which `wkg` and `oci-wasm` read and write: a
+//! config of type [`CONFIG_TYPE`] and exactly one layer of type [`LAYER_TYPE`]. They refuse a second layer, so a
+//! signature travels as the manifest's annotation [`SIGNATURE_ANNOTATION`].
 //!
 //! HTTP and TLS are hyper's and rustls', which the host has anyway. The client on top is our own because the usual one
 //! (oci-client 0.18) reads manifests, tokens and errors into memory without any limit
@@ -44,11 +44,12 @@ pub use reference::{Reference, ReferenceError};
 pub struct Access {
     /// The most that everything together may take. 60 s where nothing is set.
     pub timeout: Duration,
-    /// Docker's `config.json`, whose `auths` hold the logins; [`docker_config`] finds it. `None`: always anonymous. A file
-    /// that isn't there is no error.
+    /// Docker's `config.json`, whose `auths` hold the logins; [`docker_config`] finds it. `None`: always anonymous. A
+    /// file that isn't there is no error.
     pub docker_config: Option<PathBuf>,
-    /// Certificates (PEM) that are trusted instead of the system's; with them, a loopback registry is spoken to over TLS
-    /// too. `None`: the system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured), and plain HTTP for loopback hosts.
+    /// Certificates (PEM) that are trusted instead of the system's; with them, a loopback registry is spoken to over
+    /// TLS too. `None`: the system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured), and plain HTTP for loopback
+    /// hosts.
     pub ca_file: Option<PathBuf>,
 }
 

@@ -1,5 +1,5 @@
-//! Pushing a component: its bytes and the config where the registry doesn't have them yet, then the manifest, which makes
-//! them an artifact.
+//! Pushing a component: its bytes and the config where the registry doesn't have them yet, then the manifest, which
+//! makes them an artifact.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! References to artifacts, `oci://host[:port]/repository[:tag][@sha256:hex]`: parsed strictly, because they are written
-//! into pipelines and lock files, and an almost right one must not reach another registry than was meant.
+//! References to artifacts, `oci://host[:port]/repository[:tag][@sha256:hex]`: parsed strictly, because they are
+//! written into pipelines and lock files, and an almost right one must not reach another registry than was meant.
 //!
 //! Repository and tag follow the OCI Distribution Specification 1.1, "Pulling manifests".
 
@@ -178,6 +178,30 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || bare.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether a host may be this machine, in any of the forms that a resolver takes: `localhost.`, `x.localhost`, `127.1`,
+/// `2130706433`, `0.0.0.0`. Names that only DNS knows are not looked up.
+pub(super) fn may_be_this_machine(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let bare = bare.strip_suffix('.').unwrap_or(bare).to_ascii_lowercase();
+    let is_this = |address: Ipv4Addr| address.is_loopback() || address.is_unspecified();
+    if let Ok(address) = bare.parse::<Ipv4Addr>() {
+        return is_this(address);
+    }
+    if let Ok(address) = bare.parse::<Ipv6Addr>() {
+        return address.is_loopback() || address.is_unspecified() || address.to_ipv4_mapped().is_some_and(is_this);
+    }
+    let last = bare.rsplit('.').next().unwrap_or_default();
+    last == "localhost" || is_number(last)
+}
+
+/// No name ends in such a part: it is an IPv4 address, oddly written.
+fn is_number(part: &str) -> bool {
+    match part.strip_prefix("0x") {
+        Some(hex) => hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}
+
 fn read_authority(text: &str, at: usize) -> Result<(String, Option<u16>), Mistake> {
     if let Some(user) = text.rfind('@') {
         let why = "it holds a user name before the host";
@@ -231,6 +255,10 @@ fn check_host(host: &str, at: usize) -> Result<(), Mistake> {
             return mistake(start, format!("`{label}` is no part of a host"), HELP_HOST);
         }
         start += label.len() + 1;
+    }
+    let last = host.rsplit('.').next().unwrap_or_default();
+    if is_number(&last.to_ascii_lowercase()) && host.parse::<Ipv4Addr>().is_err() {
+        return mistake(at, "this is no IPv4 address", "write four numbers: 10.0.0.1");
     }
     Ok(())
 }

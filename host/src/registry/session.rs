@@ -1,5 +1,5 @@
-//! A conversation with one registry about one repository: requests with the login that it asks for, redirects, and answers
-//! that are no success, in words.
+//! A conversation with one registry about one repository: requests with the login that it asks for, redirects, and
+//! answers that are no success, in words.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, USER_AGENT};

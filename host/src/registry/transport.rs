@@ -18,7 +18,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::{Instant, timeout_at};
 
-use super::reference::is_loopback;
+use super::reference::{is_loopback, may_be_this_machine};
 use super::{Access, Reference, RegistryError};
 use crate::config::words::clip;
 
@@ -97,15 +97,14 @@ impl Transport {
         if authority.as_str().contains('@') {
             return Err(refuse("it holds a login"));
         }
-        match (target.scheme_str(), is_loopback(authority.host())) {
-            (Some("http"), true) if self.is_plain => Ok(target),
-            (Some("https"), false) if !self.is_plain => Ok(target),
-            (Some("https"), true) if !self.is_plain && self.is_local => Ok(target),
-            (Some("https" | "http"), _) if self.is_plain => {
+        match target.scheme_str() {
+            Some("http") if self.is_plain && is_loopback(authority.host()) => Ok(target),
+            Some("http" | "https") if self.is_plain => {
                 Err(refuse("a registry on this machine that is spoken to without TLS may refer to this machine alone"))
             }
-            (Some("https"), true) => Err(refuse("a distant registry may not refer to this machine")),
-            _ => Err(refuse("it must be https")),
+            Some("https") if self.is_local || !may_be_this_machine(authority.host()) => Ok(target),
+            Some("https") => Err(refuse("a distant registry may not refer to this machine")),
+            _ => Err(refuse("only https is followed")),
         }
     }
 
@@ -163,8 +162,7 @@ impl Transport {
             if !texts.last().is_some_and(|last| last.contains(&text)) {
                 texts.push(text);
             }
-            let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            is_tls |= inner.is_some_and(|inner| inner.is::<rustls::Error>()) || error.is::<rustls::Error>();
+            is_tls |= is_of_tls(error);
             let legacy = error.downcast_ref::<hyper_util::client::legacy::Error>();
             is_connect |= legacy.is_some_and(hyper_util::client::legacy::Error::is_connect);
             next = error.source();
@@ -178,6 +176,12 @@ impl Transport {
             RegistryError::Broken { subject, host, doing: doing.to_owned(), why }
         }
     }
+}
+
+/// Whether the TLS library says so; what an `io::Error` wraps is none of its sources.
+fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_of_tls(inner))
 }
 
 /// Host and port of an address.

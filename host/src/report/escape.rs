@@ -88,6 +88,16 @@ pub(super) fn cell(text: &str) -> String {
     escape(&one_line(text), false)
 }
 
+/// Text that is one line already, where a block may begin.
+pub(super) fn line_of(text: &str) -> String {
+    escape(text, true)
+}
+
+/// Text that is one line already, elsewhere. Spaces at its ends stay.
+pub(super) fn cell_of(text: &str) -> String {
+    escape(text, false)
+}
+
 /// Text as code: paths, ids, digests.
 pub(super) fn code(text: &str) -> String {
     let mut out = String::new();
@@ -186,7 +196,7 @@ fn would_be_linked(word: &str) -> bool {
 }
 
 /// A word as code spans; what would act inside one stands between them as an entity.
-fn literal(word: &str, out: &mut String) {
+pub(super) fn literal(word: &str, out: &mut String) {
     for piece in word.split_inclusive(['`', '|', '\\']) {
         let (text, separator) = match piece.char_indices().next_back() {
             Some((at, c @ ('`' | '|' | '\\'))) => (&piece[..at], Some(c)),

@@ -3,22 +3,22 @@
 use super::document;
 use super::escape::{clip, code, fence, inline, paragraphs, visible};
 use super::table::Table;
-use super::{FindingCounts, MARKDOWN_MAX, ReportInput, Section, Status, heading, health};
+use super::{FindingCounts, MARKDOWN_MAX, ReportInput, Section, Status, heading, health, markdown};
 use crate::plugin::document::{HealthDetail, Level};
 use crate::units::{NONE, count, integer};
 
 /// Characters of a name, a version, a title.
 const NAME_MAX: usize = 120;
 /// Characters of a failure's text.
-const FAILURE_MAX: usize = 4_000;
+pub(super) const FAILURE_MAX: usize = 4_000;
 /// Lines of a failed plugin's log.
-const LOG_LINES: usize = 10;
+pub(super) const LOG_LINES: usize = 10;
 /// Characters of such a line.
-const LOG_LINE_MAX: usize = 500;
+pub(super) const LOG_LINE_MAX: usize = 500;
 /// Limits that are listed.
-const LIMITS_MAX: usize = 10;
+pub(super) const LIMITS_MAX: usize = 10;
 /// Rows of the list of reports.
-const LIST_MAX: usize = 100;
+pub(super) const LIST_MAX: usize = 100;
 /// Room for what is said of reports that do not fit.
 const CLOSING: usize = 1 << 10;
 /// What Pipeline Health may take at most, so that reports have some room, too.
@@ -59,12 +59,13 @@ pub(super) fn report(input: &ReportInput<'_>, alone: &[usize]) -> String {
 
 /// All of it, or less where hostile names and messages blow it up.
 fn pipeline_health(input: &ReportInput<'_>) -> String {
-    let full = health::draw(input, HealthDetail::Full, 2, false);
+    let draw = |detail| markdown::draw(&health::tell(input, detail, false), 2);
+    let full = draw(HealthDetail::Full);
     if full.len() <= HEALTH_MAX {
         return full;
     }
-    let stages = health::draw(input, HealthDetail::Stages, 2, false);
-    let short = if stages.len() <= HEALTH_MAX { stages } else { health::draw(input, HealthDetail::Headline, 2, false) };
+    let stages = draw(HealthDetail::Stages);
+    let short = if stages.len() <= HEALTH_MAX { stages } else { draw(HealthDetail::Headline) };
     short + "*Pipeline Health is shortened, because it would be too large; all of it is in forensic_report.json.*\n\n"
 }
 
@@ -74,7 +75,7 @@ pub(super) fn alone(input: &ReportInput<'_>, section: &Section) -> String {
 }
 
 /// Parts `room` among texts of these sizes: the small ones get what they want, the large ones equal shares of the rest.
-fn allot(sizes: &[usize], room: usize) -> Vec<usize> {
+pub(super) fn allot(sizes: &[usize], room: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..sizes.len()).collect();
     order.sort_by_key(|&index| sizes[index]);
     let mut allotted = vec![0; sizes.len()];
@@ -227,7 +228,8 @@ fn failed(section: &Section, failure: &super::Failure) -> String {
     out
 }
 
-fn status(section: &Section) -> String {
+/// A mark and a word.
+pub(super) fn status(section: &Section) -> String {
     match (&section.status, section.document.is_some()) {
         (Status::Ok, true) => "✅ ok".into(),
         (Status::Ok, false) => "⚠ ok, but no document".into(),
@@ -250,7 +252,8 @@ fn digest(digest: &str) -> String {
     if digest.is_empty() { NONE.into() } else { code(&digest.chars().take(12).collect::<String>()) }
 }
 
-fn name(text: &str) -> String {
+/// At most [`NAME_MAX`] characters.
+pub(super) fn name(text: &str) -> String {
     clip(&visible(text), NAME_MAX).into_owned()
 }
 

@@ -1,13 +1,16 @@
-//! The report: plain data in, Markdown and JSON out. No files are opened here, no clock is read, nothing is guessed: the
+//! The report: plain data in, Markdown, HTML and JSON out. No files are opened here, no clock is read, nothing is guessed: the
 //! same input gives the same bytes.
 //!
 //! | module | job |
 //! |---|---|
+//! | `model` | the host's own words, neither Markdown nor HTML yet |
+//! | `health` | Pipeline Health, the host's own evidence, as such words |
+//! | `values`, `plot`, `links` | what plugins' cells, charts and links say, for both renderers |
 //! | `escape` | text from anywhere into Markdown that only shows it |
-//! | `table` | a Markdown table that also reads well unrendered |
-//! | `health` | Pipeline Health, the host's own evidence |
+//! | `table`, `markdown` | tables, and the host's words, into Markdown |
 //! | `document` | a plugin's blocks into Markdown |
-//! | `frame` | the frame around a plugin's document |
+//! | `frame` | the Markdown file, and the frame around a plugin's document |
+//! | `html` | all of it as one HTML file |
 //! | `json` | `forensic_report.json` |
 //! | `redact` | secrets out of plugins' words |
 //!
@@ -18,11 +21,17 @@ mod document;
 mod escape;
 mod frame;
 mod health;
+mod html;
 mod json;
+mod links;
+mod markdown;
+mod model;
+mod plot;
 mod redact;
 mod table;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use crate::plugin::LogLine;
 use crate::plugin::document::{Document, Severity};
@@ -31,6 +40,9 @@ use crate::units;
 
 /// A Markdown file stays below this; what does not fit is left out and counted.
 pub const MARKDOWN_MAX: usize = 900 << 10;
+
+/// The HTML file stays below this, likewise.
+pub const HTML_MAX: usize = html::HTML_MAX;
 
 /// All that a report is made of.
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +173,8 @@ pub struct Failure {
 pub struct Rendered {
     /// `forensic_report.md`, less than [`MARKDOWN_MAX`] bytes.
     pub markdown: String,
+    /// `forensic_report.html`, less than [`HTML_MAX`] bytes: one file that needs nothing else.
+    pub html: String,
     /// `forensic_report.json`.
     pub json: String,
     /// `reports/<report id>.md`, each less than [`MARKDOWN_MAX`] bytes: report id and text, in the order of the
@@ -217,7 +231,13 @@ pub fn render(input: &ReportInput<'_>) -> Rendered {
     let sections: Vec<(String, String)> =
         input.sections.iter().map(|section| (section.report_id.clone(), frame::alone(input, section))).collect();
     let sizes: Vec<usize> = sections.iter().map(|(_, text)| text.len()).collect();
-    Rendered { markdown: frame::report(input, &sizes), json: json::report(input, findings), sections, findings }
+    Rendered {
+        markdown: frame::report(input, &sizes),
+        html: html::report(input),
+        json: json::report(input, findings),
+        sections,
+        findings,
+    }
 }
 
 /// A mark and a word for a severity; never a mark alone.

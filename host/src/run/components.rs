@@ -12,6 +12,7 @@ use cap_std::fs::Dir;
 use crate::builtins;
 use crate::files::{sha256, write_bytes};
 use crate::limits::Limit;
+use crate::lock::{BadSource, SignatureError};
 use crate::pipeline::{PluginSource, ReportStage};
 use crate::registry::{Access, Digest, PullOptions, Reference, RegistryError, pull};
 
@@ -70,6 +71,48 @@ pub enum ComponentError {
         report: String,
         /// The reference.
         reference: Reference,
+    },
+    /// Its signature is not good.
+    #[error("report {report}: the signature of {plugin} does not count: {source}")]
+    Signature {
+        /// Id of the report stage.
+        report: String,
+        /// The component.
+        plugin: String,
+        /// Why not.
+        source: SignatureError,
+    },
+    /// It has no signature, and must have one.
+    #[error(
+        "report {report}: {plugin} has no signature, and this host wants one (`require_signature`): put `FILE.minisig` or \
+         `FILE.sig` beside it, or push it with one"
+    )]
+    Unsigned {
+        /// Id of the report stage.
+        report: String,
+        /// The component.
+        plugin: String,
+    },
+    /// The plugins are not those of the lock file.
+    #[error(
+        "the plugins are not as {} has them, and `--locked` refuses that:\n{changes}\nLook at the changes, then accept them with \
+         `forensic-host plugin lock`", path.display()
+    )]
+    Changed {
+        /// The lock file.
+        path: PathBuf,
+        /// A line each.
+        changes: String,
+    },
+    /// The path of a component can't be written into a lock file.
+    #[error("report {report}: {} can't be locked: {source}", path.display())]
+    Path {
+        /// Id of the report stage.
+        report: String,
+        /// The component.
+        path: PathBuf,
+        /// Why not.
+        source: BadSource,
     },
     /// The registry did not give it.
     #[error("report {report}: {source}")]

@@ -14,6 +14,7 @@ mod recover;
 mod reporting;
 mod sdk;
 mod secrets;
+mod trust;
 
 pub use components::{Component, ComponentError, Fetching};
 pub use rebuild::rebuild;
@@ -25,3 +26,5 @@ pub use recover::{RecoverError, Recovered, recover};
 pub use reporting::{ReportError, ReportOutcome, Reported};
 pub use sdk::{PluginSettings, QuantSdk, RunError, RunOptions, RunOutcome};
 pub use secrets::{Origin, SecretError, SecretProblem};
+pub(crate) use trust::as_locked;
+pub use trust::{Checked, Trust, TrustPolicy, lock_path};

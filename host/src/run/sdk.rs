@@ -2,16 +2,18 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 
-use super::components::{Component, ComponentError, Fetching};
+use super::components::{ComponentError, Fetching};
 use super::history;
 use super::record::{HostRecord, ReportRecord, RunRecord, StageCounts};
 use super::reporting::{self, ReportError, Reported};
 use super::secrets::{self, SecretError};
+use super::trust::{Checked, TrustPolicy};
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::{attr, error_type, kind, result};
 use crate::dag::{DagOutcome, DagRunner, Executor as _, LocalExecutor, RunContext, StageResult, Stop, StopReason};
@@ -59,6 +61,8 @@ pub struct PluginSettings {
     pub cache: Option<PathBuf>,
     /// How components are fetched that are not part of this program.
     pub fetching: Fetching,
+    /// What a component must be to run.
+    pub policy: Arc<TrustPolicy>,
 }
 
 /// What a run left behind.
@@ -132,7 +136,8 @@ impl QuantSdk {
         // Before there is a run: a secret that can't be masked must not begin to be written.
         let mut declared = secrets::gather(pipeline, std::env::vars_os())?;
         declared.rules.secrets.extend(std::env::var(KEY_PEM_VARIABLE).ok().filter(|pem| !pem.trim().is_empty()));
-        let components = fetch_plugins(pipeline, &options.plugins)?;
+        let (components, told) = options.plugins.components(pipeline)?;
+        told.iter().for_each(|text| warn(observer, text));
         let directory = RunDirectory::create(&options.root, &run_id)?;
 
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) as u32;
@@ -282,20 +287,15 @@ fn start_otlp(
     })
 }
 
-/// Fetches the components, before there is a run: what can't be had is told before anything is started.
-fn fetch_plugins(pipeline: &Pipeline, plugins: &PluginSettings) -> Result<Vec<Component>, ComponentError> {
-    pipeline.reports.iter().map(|report| plugins.fetching.fetch(report, None)).collect()
-}
-
 /// Copies components from elsewhere into the run directory, so that the report can be made again from it alone.
 fn keep_plugins(
     pipeline: &Pipeline,
-    components: Vec<Component>,
+    components: Vec<Checked>,
     directory: &RunDirectory,
     redactor: &Redactor,
 ) -> Result<Vec<ReportRecord>, RunError> {
     let mut records = Vec::new();
-    for (report, component) in pipeline.reports.iter().zip(components) {
+    for (report, Checked { component, trust }) in pipeline.reports.iter().zip(components) {
         records.push(if let PluginSource::Builtin(_) = report.plugin {
             // Checked with the pipeline; a record without a digest says so when the plugin is called.
             ReportRecord::new(report, component.source, component.sha256, redactor)
@@ -303,6 +303,7 @@ fn keep_plugins(
             let place = format!("{PLUGINS}/{}.wasm", component.sha256);
             let mut record = ReportRecord::new(report, place, component.sha256, redactor);
             record.source = Some(component.source);
+            record.signed_by = trust.signed_by.map(|key| key.as_str().to_owned());
             if directory.dir().create_dir(PLUGINS).is_ok() || !directory.dir().exists(&record.plugin) {
                 directory.write(&record.plugin, &component.bytes)?;
             }

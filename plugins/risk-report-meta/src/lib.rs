@@ -11,7 +11,6 @@ mod allocation;
 mod canonical;
 mod completeness;
 mod config;
-mod health;
 mod ledger;
 mod performance;
 mod profile;

@@ -6,9 +6,9 @@ use forensic_plugin_kit::inputs::{Inputs, below_run, join};
 use forensic_plugin_kit::order::sorted;
 use forensic_plugin_kit::sections::{As, count, input_trouble, table, trouble};
 
-use crate::health::{self, Counts, Health};
 use crate::ledger::{Anomaly, ChainState, Ledger, SHARPE_LIMIT, VOLATILITY_LIMIT};
 use crate::profile::{Profile, Sleeve};
+use forensic_plugin_kit::health::{self, Counts, Health};
 
 /// Anomalies that the table shows.
 const SHOWN: usize = 10;

@@ -1,5 +1,6 @@
 //! Any document that the sandbox lets through, drawn beside the host's own evidence, and read back by a CommonMark
-//! parser with every extension on: text stays text, and nothing in it becomes a heading or a rule of the frame.
+//! parser with every extension on and by a browser's parser: text stays text, nothing in it becomes a heading or a rule
+//! of the frame, an element, an attribute or a name, and links lead where they may.
 //!
 //! The bytes of an input are a small program: each choice takes one, texts are a length and so many pieces (below 0x80
 //! a character, above it one of [`PIECES`]), so that the fuzzer's mutations are small changes of a document.
@@ -11,13 +12,14 @@ use std::sync::LazyLock;
 use forensic_host::plugin::LogLine;
 use forensic_host::plugin::document::*;
 use forensic_host::report::{
-    Baseline, Failure, LogTail, MARKDOWN_MAX, PluginIdentity, ReportInput, RunFacts, Section, Status, render,
+    Baseline, Failure, HTML_MAX, LogTail, MARKDOWN_MAX, PluginIdentity, ReportInput, RunFacts, Section, Status, render,
 };
 use forensic_host::trace::{Run, Summary, Trace, summarize_run};
 use libfuzzer_sys::fuzz_target;
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream};
+use pulldown_cmark::{Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream};
+use scraper::{Html, Node};
 
-/// What Markdown, or a forge, acts on.
+/// What Markdown, HTML, or a forge, acts on.
 const PIECES: &[&str] = &[
     "\n\n",
     "\r\n",
@@ -83,6 +85,95 @@ const PIECES: &[&str] = &[
     "\\|",
     "json",
     "mermaid",
+    "\"><",
+    "' x='",
+    "<script>",
+    "</title>",
+    "</style>",
+    "</svg>",
+    "<svg><text>",
+    "</pre>",
+    "]]>",
+    "javascript:",
+    "&#x6a;",
+    "HTTPS://",
+    "a.example/",
+    "report.0",
+];
+
+/// All elements of a page.
+const ELEMENTS: &[&str] = &[
+    "a",
+    "article",
+    "body",
+    "br",
+    "caption",
+    "code",
+    "dd",
+    "desc",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "footer",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "html",
+    "li",
+    "main",
+    "meta",
+    "nav",
+    "ol",
+    "p",
+    "path",
+    "pre",
+    "rect",
+    "section",
+    "small",
+    "span",
+    "strong",
+    "style",
+    "summary",
+    "svg",
+    "table",
+    "tbody",
+    "td",
+    "text",
+    "th",
+    "thead",
+    "title",
+    "tr",
+    "ul",
+];
+/// All attributes but `id` and `href`.
+const ATTRIBUTES: &[&str] = &[
+    "aria-hidden",
+    "aria-label",
+    "aria-labelledby",
+    "charset",
+    "class",
+    "content",
+    "d",
+    "height",
+    "http-equiv",
+    "lang",
+    "name",
+    "rel",
+    "role",
+    "scope",
+    "viewBox",
+    "width",
+    "x",
+    "y",
 ];
 
 static TRACED: LazyLock<(Run, Summary)> = LazyLock::new(|| {
@@ -187,7 +278,7 @@ impl Bytes<'_> {
     }
 
     fn block(&mut self) -> Block {
-        match self.below(9) {
+        match self.below(10) {
             0 => Block::Paragraph(self.text()),
             1 => Block::Heading(Heading { level: 1 + self.below(4), text: self.text() }),
             2 => Block::Bullets(self.many(6, Self::text)),
@@ -196,6 +287,7 @@ impl Bytes<'_> {
                     title: bytes.text(),
                     format: bytes.format(),
                     decimals: bytes.byte(),
+                    unit: bytes.text(),
                     signed: bytes.below(2) == 1,
                     align_right: bytes.below(2) == 1,
                 });
@@ -207,25 +299,54 @@ impl Bytes<'_> {
                 value: bytes.cell(),
                 format: bytes.format(),
                 decimals: bytes.byte(),
+                unit: bytes.text(),
             })),
             5 => Block::Callout(Callout { severity: self.severity(), text: self.text() }),
             6 => Block::Code(CodeBlock { language: self.text(), text: self.text() }),
-            7 => Block::Chart(Chart {
-                title: self.text(),
-                kind: [ChartKind::Line, ChartKind::Bar, ChartKind::Scatter][usize::from(self.below(3))],
-                x_title: self.text(),
-                y_title: self.text(),
-                unit: self.text(),
-                labels: self.many(60, Self::text),
-                series: self.many(10, |bytes| {
-                    let x = bytes.many(60, Self::number);
-                    Series { name: bytes.text(), y: x.iter().map(|_| bytes.number()).collect(), x }
-                }),
-            }),
+            7 => self.chart(),
+            8 => Block::Links(self.many(6, |bytes| Link {
+                text: bytes.text(),
+                target: match bytes.below(3) {
+                    0 => LinkTarget::Report(bytes.text()),
+                    1 => LinkTarget::Report(format!("report.{}", bytes.below(4))),
+                    _ => {
+                        let start = ["https://", "https://a.example/", "mailto:", ""][usize::from(bytes.below(4))];
+                        LinkTarget::Address(format!("{start}{}", bytes.text()))
+                    }
+                },
+            })),
             _ => Block::PipelineHealth(
                 [HealthDetail::Headline, HealthDetail::Stages, HealthDetail::Full][usize::from(self.below(3))],
             ),
         }
+    }
+
+    /// As the sandbox lets them through: a heat map and a bar chart with labels count them.
+    fn chart(&mut self) -> Block {
+        let kinds = [ChartKind::Line, ChartKind::Bar, ChartKind::Scatter, ChartKind::HeatMap];
+        let kind = kinds[usize::from(self.below(4))];
+        let labels = self.many(60, Self::text);
+        let counted = kind == ChartKind::HeatMap || kind == ChartKind::Bar && !labels.is_empty();
+        let x = |bytes: &mut Self| match labels.len() {
+            _ if !counted => bytes.number(),
+            n => f64::from(bytes.byte() % n.max(1) as u8),
+        };
+        let values = if counted && labels.is_empty() { 0 } else { 60 };
+        Block::Chart(Chart {
+            title: self.text(),
+            kind,
+            x_title: self.text(),
+            y_title: self.text(),
+            format: self.format(),
+            decimals: self.byte(),
+            unit: self.text(),
+            x_is_time: self.below(2) == 1,
+            series: self.many(10, |bytes| {
+                let x = bytes.many(values, x);
+                Series { name: bytes.text(), y: x.iter().map(|_| bytes.number()).collect(), x }
+            }),
+            labels: labels.clone(),
+        })
     }
 
     fn lines(&mut self) -> Vec<LogLine> {
@@ -342,6 +463,15 @@ fn read(markdown: &str) -> Vec<&'static str> {
                 }
             }
             Event::Rule => structure.push("---"),
+            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+                assert!(
+                    link_type == LinkType::Inline && title.is_empty() && id.is_empty(),
+                    "{dest_url} in\n{markdown}"
+                );
+                let report = dest_url.strip_prefix("report.").and_then(|rest| rest.strip_suffix(".md"));
+                let report = report.is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()));
+                assert!(report || is_address(&dest_url), "{dest_url} in\n{markdown}");
+            }
             Event::Code(_) | Event::HardBreak | Event::SoftBreak | Event::End(_) => {}
             Event::Start(
                 Tag::Paragraph
@@ -361,6 +491,40 @@ fn read(markdown: &str) -> Vec<&'static str> {
     structure
 }
 
+/// A whole address of one of the two schemes, in characters that end no attribute and no destination.
+fn is_address(address: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~%:/?#@&=+,;".contains(c);
+    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("mailto:"));
+    rest.is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_alphanumeric() || "-._+".contains(c)) && rest.chars().all(plain)
+    })
+}
+
+/// Names of the page's parts, in order. Names of charts are left out: those follow from what there is room for.
+fn read_page(html: &str) -> Vec<String> {
+    let page = Html::parse_document(html);
+    assert!(page.errors.is_empty(), "{:?} in\n{html}", page.errors);
+    let mut names = Vec::new();
+    for node in page.tree.root().descendants() {
+        match node.value() {
+            Node::Document | Node::Doctype(_) | Node::Text(_) => {}
+            Node::Element(element) => {
+                assert!(ELEMENTS.contains(&element.name()), "<{}> in\n{html}", element.name());
+                for (name, value) in element.attrs() {
+                    match name {
+                        "id" if value.starts_with('c') => {}
+                        "id" => names.push(value.to_owned()),
+                        "href" => assert!(value.starts_with('#') || is_address(value), "{value:?} in\n{html}"),
+                        _ => assert!(ATTRIBUTES.contains(&name), "{name} in\n{html}"),
+                    }
+                }
+            }
+            other => panic!("{other:?} in\n{html}"),
+        }
+    }
+    names
+}
+
 fuzz_target!(|data: &[u8]| {
     let hostile = draw(data, false);
     if data.first().is_some_and(|flags| flags & 0x80 != 0) {
@@ -371,6 +535,8 @@ fuzz_target!(|data: &[u8]| {
     let harmless = draw(data, true);
     // An own heading of level 1 stands at level 2 in a file of its own, and where it shows nothing it isn't drawn.
     assert_eq!(read(&hostile.markdown), read(&harmless.markdown), "{}", hostile.markdown);
+    assert!(hostile.html.len() < HTML_MAX, "{} bytes", hostile.html.len());
+    assert_eq!(read_page(&hostile.html), read_page(&harmless.html), "{}", hostile.html);
     for (_, markdown) in &hostile.sections {
         assert!(markdown.len() < MARKDOWN_MAX, "{} bytes", markdown.len());
         let top = read(markdown).into_iter().filter(|line| *line == "#").count();

@@ -1,10 +1,8 @@
 //! Part 6: what changed against the previous successful run of the same pipeline.
 
-use super::super::heading;
-use super::super::table::Table;
-use super::{Facts, ID_MAX, id, ids, told};
+use super::super::model::{Grid, Items, line};
+use super::{Facts, id, ids};
 use crate::conventions::result;
-use crate::report::escape::cell;
 use crate::units::{change, count, duration, integer, signed_duration};
 use std::collections::{HashMap, HashSet};
 
@@ -15,25 +13,25 @@ const NOISE_NS: u64 = 1_000_000;
 /// Names of new and gone stages.
 const NAMES_MAX: usize = 10;
 
-pub(super) fn draw(facts: &Facts<'_>) -> String {
-    let mut out = heading(facts.level, "Against the baseline");
+pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
+    items.heading(1, line!("Against the baseline"));
     let Some(baseline) = facts.input.baseline else {
-        out.push_str("There is no earlier successful run of this pipeline to compare with.\n\n");
-        return out;
+        return items.paragraph(line!("There is no earlier successful run of this pipeline to compare with."));
     };
     let s = facts.summary;
-    out.push_str(&format!(
-        "Total duration {} ({}): {} now, {} in run {}.",
+    let caveat = match s.run.result.as_deref() {
+        Some(result::SUCCESS) => line!(""),
+        _ => line!(" This run did not succeed, so the two did not do the same work."),
+    };
+    items.paragraph(line!(
+        "Total duration {} ({}): {} now, {} in run {}.{}",
         signed_duration(baseline.wall_ns, s.wall_ns),
         change(baseline.wall_ns, s.wall_ns),
         duration(s.wall_ns),
         duration(baseline.wall_ns),
-        id(&baseline.run_id)
+        id(&baseline.run_id),
+        caveat
     ));
-    if s.run.result.as_deref() != Some(result::SUCCESS) {
-        out.push_str(" This run did not succeed, so the two did not do the same work.");
-    }
-    out.push_str("\n\n");
 
     let before: HashMap<&str, u64> = baseline.stages.iter().map(|(id, ns)| (&**id, *ns)).collect();
     let now: HashSet<&str> = s.stages.iter().map(|stage| &*stage.id).collect();
@@ -45,19 +43,18 @@ pub(super) fn draw(facts: &Facts<'_>) -> String {
         .filter(|(_, then, now)| then.abs_diff(*now) >= NOISE_NS)
         .collect();
     changed.sort_by_key(|(_, then, now)| std::cmp::Reverse(then.abs_diff(*now)));
-    let mut table = Table::new(&["Stage", "Then>", "Now>", "Change>", "Relative>"]);
-    for (id, then, now) in changed.iter().take(ROWS_MAX) {
-        let name = cell(&told(id, ID_MAX));
-        table.row([name, duration(*then), duration(*now), signed_duration(*then, *now), change(*then, *now)]);
+    let mut grid = Grid::new(&["Stage", "Then>", "Now>", "Change>", "Relative>"]);
+    for (stage, then, now) in changed.iter().take(ROWS_MAX) {
+        let cells = [id(stage), duration(*then), duration(*now), signed_duration(*then, *now), change(*then, *now)];
+        grid.row(cells.map(Into::into));
     }
-    if table.is_empty() {
-        out.push_str("No stage changed by a millisecond or more.\n\n");
-    } else {
-        out.push_str(&format!("{}\n", table.markdown()));
+    if grid.rows.is_empty() {
+        items.paragraph(line!("No stage changed by a millisecond or more."));
     }
+    items.table(grid);
     let more = changed.len().saturating_sub(ROWS_MAX);
     if more > 0 {
-        out.push_str(&format!("*+{} that changed less.*\n\n", count(more, "stage")));
+        items.aside(line!("+{} that changed less.", count(more, "stage")));
     }
     let sides = [
         (
@@ -73,11 +70,12 @@ pub(super) fn draw(facts: &Facts<'_>) -> String {
     ];
     for (word, names) in sides.into_iter().filter(|(_, names)| !names.is_empty()) {
         let plural = if names.len() == 1 { "stage is" } else { "stages are" };
-        out.push_str(&format!(
-            "{} {plural} {word}: {}.\n\n",
+        items.paragraph(line!(
+            "{} {} {}: {}.",
             integer(names.len() as u64),
+            plural,
+            word,
             ids(&names, ", ", NAMES_MAX)
         ));
     }
-    out
 }

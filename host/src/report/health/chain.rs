@@ -1,21 +1,18 @@
 //! Part 5: where the time went, seen from the stage that ended last. The segments tile the run.
 
-use super::super::heading;
-use super::super::table::Table;
-use super::{Facts, ID_MAX, told};
-use crate::report::escape::cell;
+use super::super::model::{Grid, Items, Line, line};
+use super::{Facts, id};
 use crate::trace::metrics::chain::Class;
 use crate::units::{NONE, count, duration, share};
 
 /// Segments in the table.
 const SEGMENTS_MAX: usize = 40;
 
-pub(super) fn draw(facts: &Facts<'_>) -> String {
+pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
     let s = facts.summary;
-    let mut out = heading(facts.level, "Where the time went");
+    items.heading(1, line!("Where the time went"));
     let (Some(chain), Some(totals)) = (&s.chain, &s.chain_totals) else {
-        out.push_str("What stages need is not known, so there is no chain of what waited for what.\n\n");
-        return out;
+        return items.paragraph(line!("What stages need is not known, so there is no chain of what waited for what."));
     };
     let classes = [
         ("execution", totals.execution_ns),
@@ -25,7 +22,7 @@ pub(super) fn draw(facts: &Facts<'_>) -> String {
     ];
     let parts: Vec<String> =
         classes.iter().map(|(word, ns)| format!("{word} {} ({})", duration(*ns), share(*ns, s.wall_ns))).collect();
-    out.push_str(&format!("Back from the stage that ended last: {}; together the whole run.\n\n", parts.join(", ")));
+    items.paragraph(line!("Back from the stage that ended last: {}; together the whole run.", parts.join(", ")));
 
     let length = |index: usize| chain[index].end_time.saturating_sub(chain[index].start_time);
     let mut order: Vec<usize> = (0..chain.len()).collect();
@@ -35,27 +32,27 @@ pub(super) fn draw(facts: &Facts<'_>) -> String {
     let hidden = order.split_off(order.len().min(SEGMENTS_MAX));
     order.sort_unstable();
     let start = s.run.start_time.unwrap_or(0);
-    let mut table = Table::new(&["Start>", "What", "Stage", "Attempt>", "Duration>", "Share>"]);
+    let mut grid = Grid::new(&["Start>", "What", "Stage", "Attempt>", "Duration>", "Share>"]);
     for &index in &order {
         let segment = &chain[index];
-        table.row([
-            format!("+{}", duration(segment.start_time.saturating_sub(start))),
+        grid.row([
+            format!("+{}", duration(segment.start_time.saturating_sub(start))).into(),
             word(segment.class).into(),
-            segment.stage.as_deref().map_or_else(|| NONE.into(), |id| cell(&told(id, ID_MAX))),
-            segment.attempt.map_or_else(|| NONE.into(), |attempt| attempt.to_string()),
-            duration(length(index)),
-            share(length(index), s.wall_ns),
+            segment.stage.as_deref().map_or_else(|| NONE.into(), id).into(),
+            segment.attempt.map_or_else(|| NONE.into(), Line::from),
+            duration(length(index)).into(),
+            share(length(index), s.wall_ns).into(),
         ]);
     }
-    if !table.is_empty() {
-        out.push_str(&format!("{}\n", table.markdown()));
-    }
+    items.table(grid);
     if !hidden.is_empty() {
         let sum: u64 = hidden.iter().fold(0, |sum, &index| sum.saturating_add(length(index)));
-        let text = format!("+{}, {} together", count(hidden.len(), "shorter segment"), duration(sum));
-        out.push_str(&format!("*{text}, in forensic_report.json under `summary.chain`.*\n\n"));
+        items.aside(line!(
+            "+{}, {} together, in forensic_report.json under `summary.chain`.",
+            count(hidden.len(), "shorter segment"),
+            duration(sum)
+        ));
     }
-    out
 }
 
 fn word(class: Class) -> &'static str {

@@ -1,10 +1,12 @@
 //! Part 2: what failed, and what its log said last.
 
-use super::super::escape::{clip, code, fence, inline, paragraphs, visible};
-use super::super::{LogTail, ReportInput, heading};
+use super::super::escape::{clip, visible};
+use super::super::model::{Item, Items, Line, Tone, line};
+use super::super::{LogTail, ReportInput};
 use super::resources::memory_words;
 use super::{Facts, ID_MAX, MESSAGE_MAX, StageView, id, ids, inside, result_words, told, views};
 use crate::conventions::{error_type, result};
+use crate::plugin::document::Severity;
 use crate::trace::Attempt;
 use crate::trace::inside::FailedStep;
 use crate::units::{bytes, count, duration};
@@ -26,45 +28,46 @@ const RETRIES_MAX: usize = 12;
 /// Earlier attempts of a failed stage that are listed.
 const EARLIER_MAX: usize = 5;
 
-pub(super) fn draw(facts: &Facts<'_>) -> String {
-    let mut out = heading(facts.level, "What failed");
+pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
+    items.heading(1, line!("What failed"));
+    let before = items.size();
     let failed = in_order(&facts.stages);
     let names =
         |views: &[&StageView<'_>]| -> Vec<String> { views.iter().map(|view| view.summary.id.clone()).collect() };
     if failed.is_empty() {
-        out.push_str("No stage failed.\n\n");
+        items.paragraph(line!("No stage failed."));
     } else if failed.len() > 1 {
         let all = ids(&names(&failed), ", ", NAMES_MAX);
-        out.push_str(&format!("{} failed, the earliest first: {all}.\n\n", count(failed.len(), "stage")));
+        items.paragraph(line!("{} failed, the earliest first: {}.", count(failed.len(), "stage"), all));
     }
     let run = facts.input.run;
     let stage_failed = run.and_then(|run| run.error_type.as_deref()) == Some(error_type::STAGE_FAILED);
     if let Some(message) = run.and_then(|run| run.message.as_deref()).filter(|_| failed.is_empty() || !stage_failed) {
-        out.push_str(&format!("> ❌ **run**: {}\n\n", paragraphs(&told(message, MESSAGE_MAX), "> ")));
+        items.0.push(Item::Callout(Severity::Error, line!("**run**: "), told(message, MESSAGE_MAX)));
     }
     let skipped = Skipped::of(&facts.stages);
     let mut more = failed.len();
     for view in failed.iter().take(FULL_MAX) {
-        if out.len() > PART_MAX {
+        if items.size() - before > PART_MAX {
             break;
         }
-        out.push_str(&failure(facts, view, &skipped.after(&view.summary.id)));
+        failure(facts, view, &skipped.after(&view.summary.id), items);
         more -= 1;
     }
     if more > 0 {
-        out.push_str(&format!("*{} more in forensic_report.json under `failures`.*\n\n", count(more, "failure")));
+        items.aside(line!("{} more in forensic_report.json under `failures`.", count(more, "failure")));
     }
     let cancelled: Vec<&StageView<'_>> =
         facts.stages.iter().filter(|view| view.summary.result == result::CANCELLATION).collect();
     if !cancelled.is_empty() {
         let all = ids(&names(&cancelled), ", ", NAMES_MAX);
-        out.push_str(&format!(
-            "⛔ {} cancelled because the run was stopped: {all}.\n\n",
-            count(cancelled.len(), "stage")
+        items.paragraph(line!(
+            "⛔ {} cancelled because the run was stopped: {}.",
+            count(cancelled.len(), "stage"),
+            all
         ));
     }
-    out.push_str(&retries(facts));
-    out
+    retries(facts, items);
 }
 
 /// Failed stages, the earliest failure first: it is the likeliest cause.
@@ -74,7 +77,7 @@ fn in_order<'a, 'b>(stages: &'b [StageView<'a>]) -> Vec<&'b StageView<'a>> {
     failed
 }
 
-fn failure(facts: &Facts<'_>, view: &StageView<'_>, kept: &[String]) -> String {
+fn failure(facts: &Facts<'_>, view: &StageView<'_>, kept: &[String], items: &mut Items) {
     let s = view.summary;
     let last = view.model.and_then(|stage| stage.attempts.last());
     let (mark, word) = result_words(Some(&s.result));
@@ -85,71 +88,70 @@ fn failure(facts: &Facts<'_>, view: &StageView<'_>, kept: &[String]) -> String {
         number if number >= s.attempts => format!(", attempt {number} of {}", s.attempts.max(number)),
         number => format!(", attempt {number}"),
     };
-    let mut out = heading(facts.level + 1, &format!("{mark} {}: {word}{cause}{which}", id(&s.id)));
+    items.heading(2, line!("{} {}: {}{}{}", mark, id(&s.id), word, cause, which).with(Tone::Bad));
     let message = s.error.as_deref().or_else(|| last?.message.as_deref());
     if let Some(message) = message.filter(|message| !last.is_some_and(|last| is_told(message, last))) {
-        out.push_str(&format!("{}\n\n", paragraphs(&told(message, MESSAGE_MAX), "")));
+        items.0.push(Item::Text(line!(""), told(message, MESSAGE_MAX)));
     }
     if let Some(hint) = last.and_then(hint) {
-        out.push_str(&format!("{hint}\n\n"));
+        items.paragraph(hint.into());
     }
-    out.push_str(&failed_step(facts, view, last));
+    failed_step(facts, view, last, items);
     let start = facts.summary.run.start_time.unwrap_or(0);
     if let Some(last) = last {
         let from = duration(last.start.saturating_sub(start));
         let cut = if last.inferred { ", its end was not seen" } else { "" };
-        out.push_str(&format!("It started at +{from} and ran for {}{cut}.\n\n", duration(last.duration())));
+        items.paragraph(line!("It started at +{} and ran for {}{}.", from, duration(last.duration()), cut));
     }
     let earlier = view.model.map_or(&[][..], |stage| &stage.attempts[..stage.attempts.len().saturating_sub(1)]);
-    for attempt in earlier.iter().rev().take(EARLIER_MAX).rev() {
-        out.push_str(&format!("- Attempt {}: {}.\n", attempt.number, ending(attempt)));
-    }
-    if !earlier.is_empty() {
-        out.push('\n');
-    }
+    let points = earlier.iter().rev().take(EARLIER_MAX).rev();
+    items.list(points.map(|attempt| line!("Attempt {}: {}.", attempt.number, ending(attempt))).collect());
     if !kept.is_empty() {
         let names = ids(kept, ", ", NAMES_MAX);
-        out.push_str(&format!("It kept {} from running: {names}.\n\n", count(kept.len(), "stage")));
+        items.paragraph(line!("It kept {} from running: {}.", count(kept.len(), "stage"), names));
     }
     let number = last.map_or(s.attempts, |last| last.number);
     let mut tail_told = false;
     for tail in facts.input.tails.iter().filter(|tail| tail.stage == s.id && tail.attempt == number) {
         tail_told = true;
-        out.push_str(&log_tail(tail));
+        log_tail(tail, items);
     }
     if !tail_told && let Some(last) = last {
-        let paths: Vec<String> =
-            last.log_stderr.iter().chain(&last.log_stdout).map(|path| code(&told(path, 2 * ID_MAX))).collect();
-        if !paths.is_empty() {
-            out.push_str(&format!("Its log: {}.\n\n", paths.join(", ")));
+        match (path(last.log_stderr.as_deref()), path(last.log_stdout.as_deref())) {
+            (Some(one), Some(other)) => items.paragraph(line!("Its log: {}, {}.", one, other)),
+            (Some(one), None) | (None, Some(one)) => items.paragraph(line!("Its log: {}.", one)),
+            (None, None) => {}
         }
     }
-    out
+}
+
+fn path(path: Option<&str>) -> Option<Line> {
+    path.map(|path| Line::code(&told(path, 2 * ID_MAX)))
 }
 
 /// Which step failed last by the program's own account, and its message unless the log below says it.
-fn failed_step(facts: &Facts<'_>, view: &StageView<'_>, last: Option<&Attempt>) -> String {
+fn failed_step(facts: &Facts<'_>, view: &StageView<'_>, last: Option<&Attempt>, items: &mut Items) {
     let stage = &view.summary.id;
     let found = last.and_then(|last| inside::failed_step(facts.input, stage, last.number).map(|step| (step, last)));
-    let Some((step, last)) = found else { return String::new() };
+    let Some((step, last)) = found else { return };
     let tails = facts.input.tails.iter().filter(|tail| tail.stage == *stage && tail.attempt == last.number);
     let mut ends = tails.flat_map(|tail| tail.lines.iter().rev().find(|line| !line.trim().is_empty()));
     let message = step.message.as_deref().map(str::trim).filter(|message| !message.is_empty());
     let message = message.filter(|message| !ends.any(|line| line.contains(message)));
-    let name = if step.name.trim().is_empty() { "*no name*".to_owned() } else { id(&step.name) };
+    let name = if step.name.trim().is_empty() { line!("*no name*") } else { id(&step.name).into() };
     match message {
-        None => format!("The last failed step among its own spans: **{name}**.\n\n"),
+        None => items.paragraph(line!("The last failed step among its own spans: **{}**.", name)),
         Some(message) => {
-            let message = paragraphs(&told(message, MESSAGE_MAX), "");
-            format!("The last failed step among its own spans: **{name}**: {message}\n\n")
+            let lead = line!("The last failed step among its own spans: **{}**: ", name);
+            items.0.push(Item::Text(lead, told(message, MESSAGE_MAX)));
         }
     }
 }
 
-fn log_tail(tail: &LogTail) -> String {
-    let path = code(&told(&tail.path, 2 * ID_MAX));
+fn log_tail(tail: &LogTail, items: &mut Items) {
+    let path = path(Some(&tail.path)).unwrap_or_default();
     if tail.lines.is_empty() {
-        return format!("{path} is empty.\n\n");
+        return items.paragraph(line!("{} is empty.", path));
     }
     let skip = tail.lines.len().saturating_sub(LINES_MAX);
     let lines: Vec<String> = tail.lines[skip..]
@@ -157,40 +159,37 @@ fn log_tail(tail: &LogTail) -> String {
         .map(|line| clip(&visible(line.trim_end()).replace('\n', " ⏎ "), LINE_MAX).into_owned())
         .collect();
     let before = match (tail.omitted_bytes, skip) {
-        (0, 0) => String::new(),
-        (0, skip) => format!(" ({} before them left out)", count(skip, "line")),
-        (omitted, _) => format!(" ({} before them left out)", bytes(omitted)),
+        (0, 0) => line!(""),
+        (0, skip) => line!(" ({} before them left out)", count(skip, "line")),
+        (omitted, _) => line!(" ({} before them left out)", bytes(omitted)),
     };
-    format!("Last lines of {path}{before}:\n\n{}\n", fence("text", &lines.join("\n")))
+    items.paragraph(line!("Last lines of {}{}:", path, before));
+    items.0.push(Item::Log(lines.join("\n")));
 }
 
 /// Stages that succeeded, but not at once: worth knowing, no failure.
-fn retries(facts: &Facts<'_>) -> String {
+fn retries(facts: &Facts<'_>, items: &mut Items) {
     let retried: Vec<&StageView<'_>> = facts
         .stages
         .iter()
         .filter(|view| view.summary.result == result::SUCCESS && view.summary.attempts > 1)
         .collect();
     if retried.is_empty() {
-        return String::new();
+        return;
     }
-    let mut out = format!("🔁 {} succeeded only after a retry:\n\n", count(retried.len(), "stage"));
-    for view in retried.iter().take(RETRIES_MAX) {
+    items.paragraph(line!("🔁 {} succeeded only after a retry:", count(retried.len(), "stage")));
+    let point = |view: &&StageView<'_>| {
         let failed = view.model.and_then(|stage| stage.attempts.iter().rev().find(|attempt| !attempt.succeeded()));
         let told =
             failed.map(|attempt| format!(", attempt {}: {}", attempt.number, ending(attempt))).unwrap_or_default();
-        out.push_str(&format!(
-            "- {}: {}{told}.\n",
-            id(&view.summary.id),
-            count(view.summary.attempts as usize, "attempt")
-        ));
-    }
+        line!("{}: {}{}.", id(&view.summary.id), count(view.summary.attempts as usize, "attempt"), told)
+    };
+    let mut points: Vec<Line> = retried.iter().take(RETRIES_MAX).map(point).collect();
     let more = retried.len().saturating_sub(RETRIES_MAX);
     if more > 0 {
-        out.push_str(&format!("- *{more} more*\n"));
+        points.push(line!("*{} more*", more));
     }
-    out.push('\n');
-    out
+    items.list(points);
 }
 
 /// `failure, exit code 1, after 3.000 s: it said so`
@@ -198,7 +197,7 @@ fn ending(attempt: &Attempt) -> String {
     let (_, word) = result_words(Some(&attempt.result));
     let cause = cause(attempt).map(|cause| format!(", {cause},")).unwrap_or_default();
     let message = attempt.message.as_deref().filter(|message| !is_told(message, attempt));
-    let message = message.map(|text| format!(": {}", inline(&told(text, 200)).trim_end_matches('.')));
+    let message = message.map(|text| format!(": {}", told(text, 200).trim_end_matches('.')));
     format!("{word}{cause} after {}{}", duration(attempt.duration()), message.unwrap_or_default())
 }
 
@@ -239,7 +238,7 @@ fn ending_words(attempt: &Attempt) -> Option<String> {
         (None, Some(code)) => Some(format!("exit code {code}")),
         (None, None) => match attempt.error_type.as_deref()? {
             error_type::SPAWN_FAILED => Some("it could not be started".into()),
-            other => Some(inline(&told(other, 80))),
+            other => Some(told(other, 80)),
         },
     }
 }

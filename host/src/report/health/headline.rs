@@ -1,7 +1,7 @@
 //! Part 1: how it went, in one line and one small table.
 
-use super::super::table::Table;
-use super::{Facts, id, ids, result_words};
+use super::super::model::{Item, Items, Metric, line};
+use super::{Facts, id, ids, result_tone, result_words};
 use crate::conventions::result;
 use crate::units::{NONE, change, count, duration, maybe_duration, percent, ratio, share, signed_duration, time};
 
@@ -9,21 +9,26 @@ use crate::units::{NONE, change, count, duration, maybe_duration, percent, ratio
 const PATH_MAX: usize = 12;
 
 /// The line: result, total duration, observed speedup, efficiency, CPU use, critical path. A second one says which run.
-pub(super) fn line(facts: &Facts<'_>) -> String {
+pub(super) fn line(facts: &Facts<'_>, items: &mut Items) {
     let s = facts.summary;
-    let (mark, word) = result_words(s.run.result.as_deref().or(facts.input.record.result.as_deref()));
+    let result = s.run.result.as_deref().or(facts.input.record.result.as_deref());
+    let (mark, word) = result_words(result);
     let retries: u64 = s.stages.iter().map(|stage| stage.attempts.saturating_sub(1)).sum();
-    let retries = if retries > 0 { format!(" after {}", retries_word(retries)) } else { String::new() };
+    let retries = if retries > 0 { line!(" after {}", retries_word(retries)) } else { line!("") };
     let path = s.critical_path.as_ref().map(|path| path.duration_ns);
-    let mut out = format!(
-        "**{mark} {word}**{retries}: total duration **{}**, observed speedup (work ÷ wall) **{}**, parallelism efficiency \
-         **{}**, CPU use **{}**, critical path **{}**.\n\n",
+    let headline = line!(
+        "**{} {}**{}: total duration **{}**, observed speedup (work ÷ wall) **{}**, parallelism efficiency **{}**, CPU \
+         use **{}**, critical path **{}**.",
+        mark,
+        word,
+        retries,
         duration(s.wall_ns),
         ratio(s.speedup),
         percent(s.efficiency),
         percent(s.cpu_use),
         maybe_duration(path),
     );
+    items.0.push(Item::Headline(headline.with(result_tone(result))));
     let record = facts.input.record;
     let mut parts = Vec::new();
     let run = s.run.id.as_deref().unwrap_or(&record.run_id);
@@ -39,9 +44,7 @@ pub(super) fn line(facts: &Facts<'_>) -> String {
         parts.push(format!("started {}", time(start)));
     }
     parts.push(stage_counts(facts));
-    out.push_str(&parts.join(", "));
-    out.push_str(".\n\n");
-    out
+    items.paragraph(line!("{}.", parts.join(", ")));
 }
 
 fn retries_word(n: u64) -> String {
@@ -71,11 +74,13 @@ fn stage_counts(facts: &Facts<'_>) -> String {
     if parts.is_empty() { total } else { format!("{total}: {}", parts.join(", ")) }
 }
 
-/// The table: each number with a sentence that says how to read it.
-pub(super) fn table(facts: &Facts<'_>) -> String {
+/// Each number with a sentence that says how to read it.
+pub(super) fn table(facts: &Facts<'_>, items: &mut Items) {
     let s = facts.summary;
-    let mut table = Table::new(&["Metric", "Value>", "Reading"]);
-    let mut row = |metric: &str, value: String, reading: String| table.row([metric.into(), value, reading]);
+    let mut metrics = Vec::new();
+    let mut row = |name: &'static str, value: String, reading: String| {
+        metrics.push(Metric { name, value: value.into(), reading: reading.into() });
+    };
 
     row("Total duration", duration(s.wall_ns), "Wall clock of the whole run, start to end.".into());
     let attempts: u64 = s.stages.iter().map(|stage| stage.attempts).sum();
@@ -146,7 +151,11 @@ pub(super) fn table(facts: &Facts<'_>) -> String {
     // The first of the largest.
     if let Some(view) = peaks.rev().max_by_key(|view| view.summary.peak_memory_bytes) {
         let value = super::stages::peak_memory(view);
-        row("Peak memory", value, format!("Stage {}; the largest single process of any attempt.", view.id_cell()));
+        row(
+            "Peak memory",
+            value,
+            format!("Stage {}; the largest single process of any attempt.", id(&view.summary.id)),
+        );
     }
     if let Some(baseline) = facts.input.baseline {
         let percent = change(baseline.wall_ns, s.wall_ns);
@@ -154,7 +163,7 @@ pub(super) fn table(facts: &Facts<'_>) -> String {
             format!("{percent} against run {}, which took {}.", id(&baseline.run_id), duration(baseline.wall_ns));
         row("Against baseline", signed_duration(baseline.wall_ns, s.wall_ns), reading);
     }
-    format!("{}\n", table.markdown())
+    items.0.push(Item::Metrics(metrics));
 }
 
 fn efficiency_reading(facts: &Facts<'_>) -> String {

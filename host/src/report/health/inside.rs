@@ -1,9 +1,8 @@
 //! Where the time went inside stages, by their own spans: for each stage the steps with most time of their own.
 
-use super::super::escape::cell;
-use super::super::table::Table;
-use super::super::{ReportInput, heading};
-use super::{Facts, ID_MAX, id, told};
+use super::super::ReportInput;
+use super::super::model::{Grid, Items, Line, line};
+use super::{Facts, id};
 use crate::trace::inside::{EarlierAttempt, FailedStep, Inside, StageInside, Step};
 use crate::units::{count, duration, integer, percent, share};
 use serde::Serialize;
@@ -23,31 +22,31 @@ const PART_MAX: usize = 96 << 10;
 const EARLIER_MAX: usize = 5;
 
 /// Nothing at all where no stage sent spans.
-pub(super) fn draw(facts: &Facts<'_>) -> String {
-    let Some(inside) = facts.input.inside.filter(|inside| !inside.stages.is_empty()) else { return String::new() };
-    let mut out = heading(facts.level, "Inside the stages");
-    let all = count(inside.stages.len(), "stage");
-    out.push_str(&format!(
-        "From the spans that {all} sent (OTLP): the programs' own account, which enters no number above. *Total* is the \
+pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
+    let Some(inside) = facts.input.inside.filter(|inside| !inside.stages.is_empty()) else { return };
+    items.heading(1, line!("Inside the stages"));
+    let before = items.size();
+    items.paragraph(line!(
+        "From the spans that {} sent (OTLP): the programs' own account, which enters no number above. *Total* is the \
          time of all calls of a step, *self* the part of it in which no step below it ran, *share* that part of the \
-         attempt's duration. Shown are the steps with most time of their own, and what they stand in.\n\n"
+         attempt's duration. Shown are the steps with most time of their own, and what they stand in.",
+        count(inside.stages.len(), "stage")
     ));
     let mut left_out = inside.stages.len();
     for stage in in_order(facts, inside).into_iter().take(STAGES_MAX) {
-        if out.len() > PART_MAX {
+        if items.size() - before > PART_MAX {
             break;
         }
-        out.push_str(&one_stage(facts, stage));
+        one_stage(stage, items);
         left_out -= 1;
     }
     if left_out > 0 {
-        out.push_str(&format!("*{} in forensic_report.json under `inside`.*\n\n", count(left_out, "more stage")));
+        items.aside(line!("{} in forensic_report.json under `inside`.", count(left_out, "more stage")));
     }
     if inside.unassigned > 0 {
         let spans = count(inside.unassigned as usize, "received span");
-        out.push_str(&format!("{spans} named no attempt of this run and counted nowhere.\n\n"));
+        items.paragraph(line!("{} named no attempt of this run and counted nowhere.", spans));
     }
-    out
 }
 
 /// The critical path first, then the longest.
@@ -59,69 +58,69 @@ fn in_order<'a>(facts: &Facts<'_>, inside: &'a Inside) -> Vec<&'a StageInside> {
     stages
 }
 
-fn one_stage(facts: &Facts<'_>, stage: &StageInside) -> String {
+fn one_stage(stage: &StageInside, items: &mut Items) {
     let which = if stage.attempt == 1 && stage.is_last { "" } else { &format!(", attempt {}", stage.attempt) };
-    let mut out = heading(facts.level + 1, &format!("Inside {}{which}", id(&stage.stage)));
-    out.push_str(&in_words(stage));
+    items.heading(2, line!("Inside {}{}", id(&stage.stage), which));
+    items.paragraph(in_words(stage));
     let shown = shown(&stage.steps);
-    let mut table = Table::new(&["Step", "Calls>", "Total>", "Self>", "Share>", "Longest>", "Errors>"]);
+    let mut grid = Grid::new(&["Step", "Calls>", "Total>", "Self>", "Share>", "Longest>", "Errors>"]);
     for &(at, whole) in &shown {
         let step = &stage.steps[at];
-        table.row([
-            format!("{}{}", branch(step.depth, whole), name_cell(step)),
-            integer(step.calls),
-            duration(step.total_ns),
-            duration(step.self_ns),
-            percent(step.self_share),
-            duration(step.max_ns),
-            integer(step.errors),
+        grid.row([
+            line!("{}{}", Line::host(&branch(step.depth, whole)), name(step)),
+            integer(step.calls).into(),
+            duration(step.total_ns).into(),
+            duration(step.self_ns).into(),
+            percent(step.self_share).into(),
+            duration(step.max_ns).into(),
+            integer(step.errors).into(),
         ]);
     }
     if stage.uncovered_ns > 0 {
-        let dash = || crate::units::NONE.to_owned();
+        let dash = || Line::from(crate::units::NONE);
         let (time, part) = (duration(stage.uncovered_ns), share(stage.uncovered_ns, stage.duration_ns));
-        table.row(["*no span open*".into(), dash(), dash(), time, part, dash(), dash()]);
+        grid.row([line!("*no span open*"), dash(), dash(), time.into(), part.into(), dash(), dash()]);
     }
-    out.push_str(&format!("{}\n", table.markdown()));
+    items.table(grid);
     let more = stage.steps.len() - shown.len();
     if more > 0 {
         let shown = shown.iter().fold(0, |sum: u64, (at, _)| sum.saturating_add(stage.steps[*at].self_ns));
         let rest = own_time(stage).saturating_sub(shown);
         let steps = count(more, "more step");
-        out.push_str(&format!("*{steps} in forensic_report.json, {} of self time together.*\n\n", duration(rest)));
+        items.aside(line!("{} in forensic_report.json, {} of self time together.", steps, duration(rest)));
     }
     let notes = notes(stage);
-    if !notes.is_empty() {
-        out.push_str(&format!("{}.\n\n", notes.join("; ")));
+    if notes.size() > 0 {
+        items.paragraph(line!("{}.", notes));
     }
-    out
 }
 
 /// The most important of it in a sentence.
-fn in_words(stage: &StageInside) -> String {
-    let mut out = String::new();
+fn in_words(stage: &StageInside) -> Line {
     let spans = count(stage.spans as usize, "span");
-    if let Some(step) = largest(&stage.steps).filter(|step| step.self_ns > 0) {
+    let most = if let Some(step) = largest(&stage.steps).filter(|step| step.self_ns > 0) {
         let calls = if step.calls == 1 { "one call".into() } else { count(step.calls as usize, "call") };
-        out.push_str(&format!(
-            "Most time of its own: **{}** with {} in {calls}, {} of the attempt's {}.",
+        line!(
+            "Most time of its own: **{}** with {} in {}, {} of the attempt's {}.",
             name(step),
             duration(step.self_ns),
+            calls,
             percent(step.self_share),
             duration(stage.duration_ns)
-        ));
+        )
     } else {
-        out.push_str(&format!("No step took time of its own in the attempt's {}.", duration(stage.duration_ns)));
-    }
-    let part = share(stage.uncovered_ns, stage.duration_ns);
-    out.push_str(&match stage.uncovered_ns {
-        0 => format!(" Its {spans} cover all of the attempt.\n\n"),
-        ns => format!(
-            " No span was open for {} ({part}): start-up, imports, and what is not instrumented. It sent {spans}.\n\n",
-            duration(ns)
+        line!("No step took time of its own in the attempt's {}.", duration(stage.duration_ns))
+    };
+    match stage.uncovered_ns {
+        0 => line!("{} Its {} cover all of the attempt.", most, spans),
+        ns => line!(
+            "{} No span was open for {} ({}): start-up, imports, and what is not instrumented. It sent {}.",
+            most,
+            duration(ns),
+            share(ns, stage.duration_ns),
+            spans
         ),
-    });
-    out
+    }
 }
 
 /// All self times, ns.
@@ -172,7 +171,7 @@ fn parents(steps: &[Step]) -> Vec<Option<usize>> {
     parents
 }
 
-/// What stands before a name. Spaces that break are no indentation in Markdown.
+/// What stands before a name. Spaces that break are no indentation.
 fn branch(depth: u32, whole: bool) -> String {
     match (depth, whole) {
         (0, _) => String::new(),
@@ -182,58 +181,51 @@ fn branch(depth: u32, whole: bool) -> String {
 }
 
 /// Programs can't write emphasis, so that this can't be imitated.
-fn name(step: &Step) -> String {
+fn name(step: &Step) -> Line {
     match &step.name {
-        None => "*other steps*".into(),
-        Some(name) if name.trim().is_empty() => "*no name*".into(),
-        Some(name) => id(name),
-    }
-}
-
-fn name_cell(step: &Step) -> String {
-    match &step.name {
-        Some(name) if !name.trim().is_empty() => cell(&told(name, ID_MAX)),
-        _ => name(step),
+        None => line!("*other steps*"),
+        Some(name) if name.trim().is_empty() => line!("*no name*"),
+        Some(name) => id(name).into(),
     }
 }
 
 /// How far the numbers can be trusted, and what they leave out.
-fn notes(stage: &StageInside) -> Vec<String> {
+fn notes(stage: &StageInside) -> Line {
     let spans = |n: u64| count(n as usize, "span");
-    let mut notes = Vec::new();
+    let mut notes: Vec<Line> = Vec::new();
     let own = own_time(stage);
     if own > stage.covered_ns {
-        notes.push(format!(
+        notes.push(line!(
             "Steps ran side by side: self times add up to {} in {} of time",
             duration(own),
             duration(stage.covered_ns)
         ));
     }
     for (n, what) in [
-        (stage.folded, "put together as *other steps*, because there are too many names"),
-        (stage.orphans, "without the span above, which never arrived or belongs to another attempt"),
-        (stage.adopted, "under a trace id of the program's own"),
-        (stage.out_of_envelope, "reached beyond the attempt and counted up to its ends"),
-        (stage.clock_skew, "ended before beginning and counted as 0 ms"),
+        (stage.folded, line!("put together as *other steps*, because there are too many names")),
+        (stage.orphans, line!("without the span above, which never arrived or belongs to another attempt")),
+        (stage.adopted, line!("under a trace id of the program's own")),
+        (stage.out_of_envelope, line!("reached beyond the attempt and counted up to its ends")),
+        (stage.clock_skew, line!("ended before beginning and counted as 0 ms")),
     ] {
         if n > 0 {
-            notes.push(format!("{} {what}", spans(n)));
+            notes.push(line!("{} {}", spans(n), what));
         }
     }
     if !stage.is_last {
-        notes.push("later attempts sent no span".to_owned());
+        notes.push(line!("later attempts sent no span"));
     }
     for earlier in stage.earlier.iter().rev().take(EARLIER_MAX).rev() {
         let failed = match earlier.errors {
             0 => String::new(),
             n => format!(", {} of them failed", integer(n)),
         };
-        notes.push(format!("attempt {} had sent {}{failed}", earlier.attempt, spans(earlier.spans)));
+        notes.push(line!("attempt {} had sent {}{}", earlier.attempt, spans(earlier.spans), failed));
     }
     if stage.earlier.len() > EARLIER_MAX {
-        notes.push(format!("{} before had sent spans, too", count(stage.earlier.len() - EARLIER_MAX, "attempt")));
+        notes.push(line!("{} before had sent spans, too", count(stage.earlier.len() - EARLIER_MAX, "attempt")));
     }
-    notes
+    notes.into_iter().reduce(|before, note| line!("{}; {}", before, note)).unwrap_or_default()
 }
 
 /// Where the attempt of a stage failed, by its own account.

@@ -17,10 +17,11 @@ pub(super) use inside::{InsideJson, inside_json};
 pub(super) use notes::notes;
 pub(super) use resources::resources_json;
 
-use super::escape::{cell, clip, inline, paragraphs, visible};
-use super::{ReportInput, heading};
+use super::ReportInput;
+use super::escape::{clip, visible};
+use super::model::{Item, Items, Line, Tone, line};
 use crate::conventions::result;
-use crate::plugin::document::HealthDetail;
+use crate::plugin::document::{HealthDetail, Severity};
 use crate::trace::summary::StageSummary;
 use crate::trace::{Stage, Summary};
 use std::collections::HashMap;
@@ -44,68 +45,73 @@ struct Facts<'a> {
     input: &'a ReportInput<'a>,
     summary: &'a Summary,
     stages: Vec<StageView<'a>>,
-    /// Heading level of a part.
-    level: usize,
 }
 
-/// Draws Pipeline Health; its title is a heading of `level`, its parts stand one level deeper. `framed`: inside a
-/// plugin's frame, where the title says who drew it.
-pub(super) fn draw(input: &ReportInput<'_>, detail: HealthDetail, level: usize, framed: bool) -> String {
+/// A part of Pipeline Health.
+type Part = fn(&Facts<'_>, &mut Items);
+
+/// Tells Pipeline Health, its title included. `framed`: inside a plugin's frame, where the title says whose words these
+/// are.
+pub(super) fn tell(input: &ReportInput<'_>, detail: HealthDetail, framed: bool) -> Items {
+    let mut items = Items::default();
     // Plugins can't write emphasis, so this can't be imitated.
-    let title = if framed { "Pipeline Health *(drawn by the host from the trace)*" } else { "Pipeline Health" };
-    let mut out = heading(level, title);
+    let title =
+        if framed { line!("Pipeline Health *(drawn by the host from the trace)*") } else { line!("Pipeline Health") };
+    items.heading(0, title);
     let Some(summary) = input.summary else {
-        out.push_str(&without_trace(input));
-        return out;
+        without_trace(input, &mut items);
+        return items;
     };
-    let facts = Facts { input, summary, stages: views(input, summary), level: level + 1 };
-    out.push_str(&headline::line(&facts));
-    if detail == HealthDetail::Headline {
-        return out;
-    }
-    out.push_str(&headline::table(&facts));
-    if detail == HealthDetail::Stages {
-        out.push_str(&stages::draw(&facts));
-        return out;
-    }
-    let parts: &[fn(&Facts<'_>) -> String] = if framed {
+    let facts = Facts { input, summary, stages: views(input, summary) };
+    let parts: &[Part] = match (detail, framed) {
+        (HealthDetail::Headline, _) => &[headline::line],
+        (HealthDetail::Stages, _) => &[headline::line, headline::table, stages::tell],
         // Short, because the report around the frame has the rest.
-        &[failures::draw, stages::draw, parallelism::draw, chain::draw, baseline::draw, notes::draw]
-    } else {
-        &[
-            failures::draw,
-            stages::draw,
-            resources::draw,
-            parallelism::draw,
-            chain::draw,
-            inside::draw,
-            baseline::draw,
-            notes::draw,
-        ]
+        (HealthDetail::Full, true) => &[
+            headline::line,
+            headline::table,
+            failures::tell,
+            stages::tell,
+            parallelism::tell,
+            chain::tell,
+            baseline::tell,
+            notes::tell,
+        ],
+        (HealthDetail::Full, false) => &[
+            headline::line,
+            headline::table,
+            failures::tell,
+            stages::tell,
+            resources::tell,
+            parallelism::tell,
+            chain::tell,
+            inside::tell,
+            baseline::tell,
+            notes::tell,
+        ],
     };
-    for part in parts {
-        out.push_str(&part(&facts));
-    }
-    out
+    parts.iter().for_each(|part| part(&facts, &mut items));
+    items
 }
 
-fn without_trace(input: &ReportInput<'_>) -> String {
+fn without_trace(input: &ReportInput<'_>, items: &mut Items) {
     let problem = input.trace_problem.unwrap_or(NO_TRACE);
     let (mark, word) = result_words(input.record.result.as_deref());
-    let mut out = format!(
-        "**{mark} {word}** according to `run.json`; **no metrics**, because there is no trace to draw them from.\n\n\
-         > ⚠ **warning**: {}\n\n",
-        paragraphs(&told(problem, MESSAGE_MAX), "> ")
+    let line = line!(
+        "**{} {}** according to `run.json`; **no metrics**, because there is no trace to draw them from.",
+        mark,
+        word
     );
-    out.push_str(
+    items.0.push(Item::Headline(line.with(result_tone(input.record.result.as_deref()))));
+    items.0.push(Item::Callout(Severity::Warning, line!("**warning**: "), told(problem, MESSAGE_MAX)));
+    items.paragraph(line!(
         "Durations, stages, speedup, efficiency and critical path come from `data/forensic_trace.json` and from nothing \
-         else. After a crash, `forensic-host recover` rebuilds it from the journal.\n\n",
-    );
+         else. After a crash, `forensic-host recover` rebuilds it from the journal."
+    ));
     let notes: Vec<String> = notes::notes(input).into_iter().filter(|note| note != problem).collect();
     if !notes.is_empty() {
-        out.push_str(&notes::list(&notes));
+        notes::list(&notes, items);
     }
-    out
 }
 
 /// Each stage of the summary with the model's stage: by position, or by id where the two do not match.
@@ -128,8 +134,18 @@ fn result_words(word: Option<&str>) -> (&'static str, String) {
         Some(result::TIMEOUT) => ("⏱", "timeout".into()),
         Some(result::CANCELLATION) => ("⛔", "cancelled".into()),
         Some(result::SKIP) => ("⏭", "skipped".into()),
-        Some(other) => ("❔", inline(&told(other, 40))),
+        Some(other) => ("❔", told(other, 40)),
         None => ("❔", "result unknown".into()),
+    }
+}
+
+/// How a result is meant.
+fn result_tone(word: Option<&str>) -> Tone {
+    match word {
+        Some(result::SUCCESS) => Tone::Good,
+        Some(result::FAILURE | result::ERROR | result::TIMEOUT) => Tone::Bad,
+        Some(result::CANCELLATION) => Tone::Warning,
+        _ => Tone::Quiet,
     }
 }
 
@@ -140,8 +156,8 @@ impl StageView<'_> {
     }
 
     /// The id as a cell.
-    fn id_cell(&self) -> String {
-        cell(&told(&self.summary.id, ID_MAX))
+    fn id_cell(&self) -> Line {
+        id(&self.summary.id).into()
     }
 }
 
@@ -150,9 +166,9 @@ fn told(text: &str, max: usize) -> String {
     clip(&visible(text), max).into_owned()
 }
 
-/// An id inside a sentence.
+/// An id.
 fn id(text: &str) -> String {
-    inline(&told(text, ID_MAX))
+    told(text, ID_MAX)
 }
 
 /// Ids in a sentence, at most `max` of them: `A → B → … 3 more`.

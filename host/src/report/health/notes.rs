@@ -1,34 +1,31 @@
 //! Part 7: how sure all this is.
 
-use super::super::escape::inline;
-use super::super::{ReportInput, heading};
+use super::super::ReportInput;
+use super::super::model::{Items, Line, line};
 use super::{Facts, told};
 use crate::units::{count, integer};
 
-/// Notes in the Markdown.
+/// Notes that are shown.
 const NOTES_MAX: usize = 40;
 /// Characters of one.
 const NOTE_MAX: usize = 400;
 
-pub(super) fn draw(facts: &Facts<'_>) -> String {
-    heading(facts.level, "Notes") + &list(&notes(facts.input))
+pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
+    items.heading(1, line!("Notes"));
+    list(&notes(facts.input), items);
 }
 
-/// The notes as a list; `none` where there is nothing to say.
-pub(super) fn list(notes: &[String]) -> String {
+/// The notes as a list; `None` where there is nothing to say.
+pub(super) fn list(notes: &[String], items: &mut Items) {
     if notes.is_empty() {
-        return "None: every time was measured, nothing was dropped or redacted.\n\n".into();
+        return items.paragraph(line!("None: every time was measured, nothing was dropped or redacted."));
     }
-    let mut out = String::new();
-    for note in notes.iter().take(NOTES_MAX) {
-        out.push_str(&format!("- {}\n", inline(&told(note, NOTE_MAX))));
-    }
+    let mut points: Vec<Line> = notes.iter().take(NOTES_MAX).map(|note| told(note, NOTE_MAX).into()).collect();
     let more = notes.len().saturating_sub(NOTES_MAX);
     if more > 0 {
-        out.push_str(&format!("- *{} more in forensic_report.json*\n", integer(more as u64)));
+        points.push(line!("*{} more in forensic_report.json*", integer(more as u64)));
     }
-    out.push('\n');
-    out
+    items.list(points);
 }
 
 /// Everything that a reader should know before trusting a number, as plain text.

@@ -1,7 +1,6 @@
 //! Part 4: the formulas with their values, how many stages ran at once, the ceiling, and what would help.
 
-use super::super::heading;
-use super::super::table::Table;
+use super::super::model::{Grid, Item, Items, Line, line};
 use super::{Facts, StageView, id};
 use crate::units::{bar, count, duration, maybe_duration, percent, ratio, share};
 
@@ -10,22 +9,20 @@ const LEVELS_MAX: usize = 12;
 /// Stages that would help most.
 const HELP_MAX: usize = 5;
 
-pub(super) fn draw(facts: &Facts<'_>) -> String {
-    let mut out = heading(facts.level, "Parallelism");
+pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
+    items.heading(1, line!("Parallelism"));
     if facts.summary.stages.is_empty() {
-        out.push_str("The trace holds no stage.\n\n");
-        return out;
+        return items.paragraph(line!("The trace holds no stage."));
     }
-    out.push_str(&formulas(facts));
-    out.push_str(&levels(facts));
-    out.push_str(&what_would_help(facts));
-    out
+    items.table(formulas(facts));
+    levels(facts, items);
+    what_would_help(facts, items);
 }
 
-fn formulas(facts: &Facts<'_>) -> String {
+fn formulas(facts: &Facts<'_>) -> Grid {
     let s = facts.summary;
-    let mut table = Table::new(&["Measure", "Value>", "Formula"]);
-    let mut row = |name: &str, value: String, formula: String| table.row([name.into(), value, formula]);
+    let mut grid = Grid::new(&["Measure", "Value>", "Formula"]);
+    let mut row = |name: &str, value: String, formula: String| grid.row([name.into(), value.into(), formula.into()]);
     let (wall, work) = (duration(s.wall_ns), duration(s.work_ns));
     let path = maybe_duration(s.critical_path.as_ref().map(|path| path.duration_ns));
     row("Observed speedup", ratio(s.speedup), format!("work ÷ wall = {work} ÷ {wall}"));
@@ -58,17 +55,17 @@ fn formulas(facts: &Facts<'_>) -> String {
             duration(s.idle.tail_ns)
         ),
     );
-    format!("{}\n", table.markdown())
+    grid
 }
 
-fn levels(facts: &Facts<'_>) -> String {
+fn levels(facts: &Facts<'_>, items: &mut Items) {
     let s = facts.summary;
     if s.wall_ns == 0 || s.levels.len() < 2 {
-        return String::new();
+        return;
     }
-    let mut table = Table::new(&["Stages at once>", "Time>", "Share of wall"]);
+    let mut grid = Grid::new(&["Stages at once>", "Time>", "Share of wall"]);
     let mut row = |level: String, ns: u64| {
-        table.row([level, duration(ns), bar(ns as f64 / s.wall_ns as f64, 1)]);
+        grid.row([level, duration(ns), bar(ns as f64 / s.wall_ns as f64, 1)].map(Line::from));
     };
     for (level, ns) in s.levels.iter().enumerate().take(LEVELS_MAX) {
         row(level.to_string(), *ns);
@@ -77,48 +74,46 @@ fn levels(facts: &Facts<'_>) -> String {
         let rest = s.levels[LEVELS_MAX..].iter().fold(0, |sum: u64, ns| sum.saturating_add(*ns));
         row(format!("{LEVELS_MAX} to {}", s.levels.len() - 1), rest);
     }
-    let mut out = format!("{}\n", table.markdown());
+    items.table(grid);
     if let Some(slots) = s.run.slots.filter(|slots| *slots > s.max_concurrency) {
         let most = count(s.max_concurrency as usize, "stage");
-        out.push_str(&format!("Never more than {most} ran at once, of {slots} slots.\n\n"));
+        items.paragraph(line!("Never more than {} ran at once, of {} slots.", most, slots));
     }
-    out
 }
 
-fn what_would_help(facts: &Facts<'_>) -> String {
+fn what_would_help(facts: &Facts<'_>, items: &mut Items) {
     let s = facts.summary;
-    let mut out = heading(facts.level + 1, "What would help");
+    items.heading(2, line!("What would help"));
     let mut stages: Vec<&StageView<'_>> =
         facts.stages.iter().filter(|view| view.summary.drag_ns.is_some_and(|drag| drag > 0)).collect();
     stages.sort_by_key(|view| std::cmp::Reverse(view.summary.drag_ns));
-    if stages.is_empty() {
-        out.push_str(match s.critical_path {
-            Some(_) => "No single stage holds the run up: there is more than one critical path, or nothing ran.\n\n",
-            None => "What stages need is not known, so neither is what they hold up.\n\n",
-        });
-    }
-    for (place, view) in stages.iter().take(HELP_MAX).enumerate() {
+    let points = stages.iter().take(HELP_MAX).map(|view| {
         let drag = view.summary.drag_ns.unwrap_or(0);
-        out.push_str(&format!(
-            "{}. **{}** can save at most {} ({} of the wall){}.\n",
-            place + 1,
+        line!(
+            "**{}** can save at most {} ({} of the wall){}.",
             id(&view.summary.id),
             duration(drag),
             share(drag, s.wall_ns),
             why(view)
-        ));
-    }
-    if !stages.is_empty() {
-        out.push('\n');
+        )
+    });
+    if stages.is_empty() {
+        items.paragraph(match s.critical_path {
+            Some(_) => {
+                line!("No single stage holds the run up: there is more than one critical path, or nothing ran.")
+            }
+            None => line!("What stages need is not known, so neither is what they hold up."),
+        });
+    } else {
+        items.0.push(Item::Numbered(points.collect()));
     }
     let held = s.chain_totals.as_ref().map_or(0, |totals| totals.queue_ns);
     if held > 0 {
         let slots = s.queue.as_ref().and_then(|queue| queue.slot_ns).unwrap_or(0);
         let cure =
             if slots > 0 { "more slots can save at most that" } else { "a slot was free, so it is the executor's" };
-        out.push_str(&format!("Waiting held up the end of the run for {}: {cure}.\n\n", duration(held)));
+        items.paragraph(line!("Waiting held up the end of the run for {}: {}.", duration(held), cure));
     }
-    out
 }
 
 /// What the time of a critical stage consists of, as far as the numbers tell.

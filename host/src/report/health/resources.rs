@@ -1,9 +1,8 @@
 //! What attempts used of the machine: processor, memory, storage, as far as it was measured.
 
-use super::super::escape::cell;
-use super::super::table::Table;
-use super::super::{ReportInput, heading};
-use super::{Facts, ID_MAX, told};
+use super::super::ReportInput;
+use super::super::model::{Grid, Items, Line, line};
+use super::{Facts, id};
 use crate::trace::{Attempt, Run};
 use crate::units::{NONE, bytes, count, duration, integer};
 use serde::Serialize;
@@ -23,7 +22,7 @@ struct Row<'a> {
     attempt: &'a Attempt,
 }
 
-/// A column: title, what its cells say, and what the number is. Shown where an attempt has a value for it.
+/// A column: title, what its cells say, and what the number means. Shown where an attempt has a value for it.
 struct Column {
     title: &'static str,
     value: fn(&Attempt) -> Option<String>,
@@ -34,12 +33,12 @@ const COLUMNS: &[Column] = &[
     Column {
         title: "CPU user>",
         value: |a| a.cpu_user_ns.map(duration),
-        meaning: "*CPU user*: processor time in its programs, of all processes that were waited for",
+        meaning: "processor time in its programs, of all processes that were waited for",
     },
     Column {
         title: "CPU system>",
         value: |a| a.cpu_system_ns.map(duration),
-        meaning: "*CPU system*: processor time in the kernel on their behalf",
+        meaning: "processor time in the kernel on their behalf",
     },
     Column {
         title: "Cores kept busy>",
@@ -47,77 +46,77 @@ const COLUMNS: &[Column] = &[
             let cpu = a.cpu_ns().filter(|_| a.duration() > 0)?;
             Some(format!("{:.2}", cpu as f64 / a.duration() as f64))
         },
-        meaning: "*Cores kept busy*: CPU time ÷ duration",
+        meaning: "CPU time ÷ duration",
     },
     Column {
         title: "Peak, one process>",
         value: |a| Some(format!("{}{}", if a.peak_memory_is_bound { "≤ " } else { "" }, bytes(a.peak_memory?))),
-        meaning: "*Peak, one process*: most memory (resident set) that a single process held",
+        meaning: "most memory (resident set) that a single process held",
     },
     Column {
         title: "Peak, all processes>",
         value: |a| a.tree_peak_memory.map(|peak| format!("≥ {}", bytes(peak))),
-        meaning: "*Peak, all processes*: the largest sum at a moment at which it was looked at, so the true peak may be \
+        meaning: "the largest sum at a moment at which it was looked at, so the true peak may be \
                   higher; memory that processes share counts once for each",
     },
     Column {
         title: "Read from storage>",
         value: |a| a.io_read.map(bytes),
-        meaning: "*Read from storage*: what came from a disk, not what the page cache served",
+        meaning: "what came from a disk, not what the page cache served",
     },
-    Column {
-        title: "Written to storage>",
-        value: |a| a.io_written.map(bytes),
-        meaning: "*Written to storage*: what was sent to a disk",
-    },
+    Column { title: "Written to storage>", value: |a| a.io_written.map(bytes), meaning: "what was sent to a disk" },
     Column {
         title: "Waits>",
         value: |a| a.voluntary_switches.map(integer),
-        meaning: "*Waits*: how often its processes gave up the processor to wait (voluntary context switches)",
+        meaning: "how often its processes gave up the processor to wait (voluntary context switches)",
     },
     Column {
         title: "Preempted>",
         value: |a| a.involuntary_switches.map(integer),
-        meaning: "*Preempted*: how often the processor was taken from them (involuntary context switches)",
+        meaning: "how often the processor was taken from them (involuntary context switches)",
     },
     Column {
         title: "Out of memory",
         value: |a| a.oom_killed.then(|| "❌ killed".to_owned()),
-        meaning: "*Out of memory*: killed by the kernel for want of memory",
+        meaning: "killed by the kernel for want of memory",
     },
 ];
 
 /// Nothing at all where nothing was measured.
-pub(super) fn draw(facts: &Facts<'_>) -> String {
+pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
     let rows = facts.input.run.map(rows).unwrap_or_default();
     if rows.is_empty() {
-        return String::new();
+        return;
     }
     let columns: Vec<&Column> =
         COLUMNS.iter().filter(|column| rows.iter().any(|row| (column.value)(row.attempt).is_some())).collect();
     let mut titles = vec!["Stage", "Attempt>", "Duration>"];
     titles.extend(columns.iter().map(|column| column.title));
-    let mut table = Table::new(&titles);
+    let mut grid = Grid::new(&titles);
     for row in largest(&rows) {
         let empty = |column: &Column| if column.title.ends_with('>') { NONE.to_owned() } else { String::new() };
-        let first = [cell(&told(row.stage, ID_MAX)), row.attempt.number.to_string(), duration(row.attempt.duration())];
+        let first = [id(row.stage), row.attempt.number.to_string(), duration(row.attempt.duration())];
         let values = columns.iter().map(|column| (column.value)(row.attempt).unwrap_or_else(|| empty(column)));
-        table.row(first.into_iter().chain(values));
+        grid.row(first.into_iter().chain(values).map(Line::from));
     }
-    let mut out = heading(facts.level, "Resources") + &table.markdown() + "\n";
+    items.heading(1, line!("Resources"));
+    items.table(grid);
     let more = rows.len().saturating_sub(ROWS_MAX);
     if more > 0 {
-        let attempts = count(more, "more attempt");
-        out.push_str(&format!(
-            "*{attempts} in forensic_report.json under `resources`; shown are those that took the largest part of any \
-             resource.*\n\n"
+        items.aside(line!(
+            "{} in forensic_report.json under `resources`; shown are those that took the largest part of any resource.",
+            count(more, "more attempt")
         ));
     }
-    let meanings: Vec<&str> = columns.iter().map(|column| column.meaning).collect();
-    if !meanings.is_empty() {
-        out.push_str(&format!("{}.\n\n", meanings.join(". ")));
+    let mut meanings = line!("");
+    for column in &columns {
+        let before = if meanings.size() == 0 { "" } else { " " };
+        meanings =
+            line!("{}{}*{}*: {}.", meanings, Line::host(before), column.title.trim_end_matches('>'), column.meaning);
     }
-    out
+    if meanings.size() > 0 {
+        items.paragraph(meanings);
+    }
 }
 
 /// Attempts of which anything is known, in declared order.

@@ -1,62 +1,57 @@
 //! Part 3: a row for every declared stage, also for those that never started.
 
-use super::super::escape::cell;
-use super::super::heading;
-use super::super::table::Table;
-use super::{Facts, ID_MAX, StageView, result_words, told};
+use super::super::model::{Grid, Items, Line, Tone, line};
+use super::{Facts, ID_MAX, StageView, result_tone, result_words, told};
 use crate::conventions::result;
 use crate::units::{NONE, bytes, count, duration, integer, maybe_duration};
 
 /// Rows of the table.
 const ROWS_MAX: usize = 200;
 
-pub(super) fn draw(facts: &Facts<'_>) -> String {
-    let mut out = heading(facts.level, "Stage breakdown");
+pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
+    items.heading(1, line!("Stage breakdown"));
     let stages = &facts.summary.stages;
     if stages.is_empty() {
-        out.push_str("The trace holds no stage.\n\n");
-        return out;
+        return items.paragraph(line!("The trace holds no stage."));
     }
     let start = facts.summary.run.start_time.unwrap_or(0);
     let titles = ["Stage", "Status", "Duration>", "Start>", "Queue>", "Attempts>", "CPU>", "Peak memory>", "Critical"];
-    let mut table = Table::new(&titles);
+    let mut grid = Grid::new(&titles);
     for view in shown(&facts.stages) {
         let s = view.summary;
-        let ran = s.attempts > 0;
-        table.row([
+        let ran = |text: String| if s.attempts > 0 { text.into() } else { NONE.into() };
+        grid.row([
             view.id_cell(),
-            status(view),
-            if ran { duration(s.duration_ns) } else { NONE.into() },
-            if ran { format!("+{}", duration(s.start_time.saturating_sub(start))) } else { NONE.into() },
-            if ran { maybe_duration(s.queue_ns) } else { NONE.into() },
-            s.attempts.to_string(),
-            maybe_duration(s.cpu_ns),
-            peak_memory(view),
+            Line::from(status(view)).with(tone(view)),
+            ran(duration(s.duration_ns)),
+            ran(format!("+{}", duration(s.start_time.saturating_sub(start)))),
+            ran(maybe_duration(s.queue_ns)),
+            s.attempts.into(),
+            maybe_duration(s.cpu_ns).into(),
+            peak_memory(view).into(),
             match s.critical {
                 Some(true) => "yes".into(),
-                Some(false) => String::new(),
+                Some(false) => Line::default(),
                 None => NONE.into(),
             },
         ]);
     }
-    out.push_str(&table.markdown());
-    out.push('\n');
+    items.table(grid);
     let more = stages.len().saturating_sub(ROWS_MAX);
     if more > 0 {
-        out.push_str(&format!(
-            "*+{} more {} in forensic_report.json; shown are failures and the critical path first, then the longest.*\n\n",
+        items.aside(line!(
+            "+{} more {} in forensic_report.json; shown are failures and the critical path first, then the longest.",
             integer(more as u64),
             if more == 1 { "stage" } else { "stages" }
         ));
     }
     let inferred = facts.stages.iter().filter(|view| view.summary.inferred).count();
     if inferred > 0 {
-        out.push_str(&format!(
-            "≈: the end of {} was not seen; the last sign of life stands for it.\n\n",
+        items.paragraph(line!(
+            "≈: the end of {} was not seen; the last sign of life stands for it.",
             count(inferred, "stage")
         ));
     }
-    out
 }
 
 /// At most [`ROWS_MAX`] stages in declared order: failures and the critical path first, then the longest.
@@ -99,7 +94,7 @@ fn status(view: &StageView<'_>) -> String {
             },
             result::CANCELLATION if never => "⛔ cancelled, never started".into(),
             result::SKIP => match view.model.and_then(|stage| stage.skipped_because.as_deref()) {
-                Some(need) => format!("⏭ skipped (needs {})", cell(&told(need, ID_MAX))),
+                Some(need) => format!("⏭ skipped (needs {})", told(need, ID_MAX)),
                 None => "⏭ skipped".into(),
             },
             other => {
@@ -109,6 +104,13 @@ fn status(view: &StageView<'_>) -> String {
         }
     };
     text + inferred
+}
+
+fn tone(view: &StageView<'_>) -> Tone {
+    match result_tone(Some(&view.summary.result)) {
+        Tone::Good if view.summary.attempts > 1 => Tone::Warning,
+        tone => tone,
+    }
 }
 
 /// Whether the kernel killed its last attempt for want of memory.

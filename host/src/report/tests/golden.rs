@@ -31,6 +31,7 @@ fn the_worked_example() {
     golden("worked_example.md", &rendered.markdown);
     golden("worked_example.json", &rendered.json);
     golden("worked_example.section.md", &rendered.sections[0].1);
+    golden("worked_example.html", &rendered.html);
     assert_eq!(rendered.findings.error, 1);
     assert_eq!(render(&sample.input()), rendered, "the same input gives the same bytes");
 }

@@ -2,174 +2,12 @@
 //! forge might have: the structure must be that of a document with harmless text, and the text must come back whole.
 
 use super::super::escape::visible;
-use super::super::{Failure, Section, Status, frame, render};
+use super::super::{frame, render};
+use super::corpus::{OTHER, PAYLOADS, POSITIONS, nasty, other, place};
 use super::sample::{Sample, document, section};
-use crate::plugin::LogLine;
 use crate::plugin::document::*;
 use proptest::prelude::*;
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
-
-const PAYLOADS: &[&str] = &[
-    "# Pipeline Health",
-    "## Report risk.report_meta",
-    "Setext\n======",
-    "Setext\n---",
-    "a\n\n# b\n\n## c",
-    "x ## closed ##",
-    "---",
-    "***",
-    "_ _ _",
-    "+++\ntitle = 1\n+++",
-    "> quote",
-    "> [!WARNING]\n> alert",
-    "- point\n- point",
-    "* point",
-    "+ point",
-    "1. one\n2. two",
-    "12) twelve",
-    "- [ ] task\n- [x] done",
-    "    indented code",
-    "\tindented code",
-    "```\nfence\n```",
-    "~~~\nfence\n~~~",
-    "`code` ``code`` ```",
-    "*em* **strong** ***both*** _em_ __strong__",
-    "a_b_c __init__ _x_y_",
-    "~~gone~~ ~gone~",
-    "[link](https://evil.example)",
-    "[link](javascript:alert(1))",
-    "[ref][1]\n\n[1]: https://evil.example",
-    "[1]: https://evil.example \"title\"",
-    "![image](https://evil.example/track.png)",
-    "<https://evil.example>",
-    "https://evil.example/path?x=1&y=2#z",
-    "see www.evil.example, HTTP://EVIL.example and ftp://evil.example",
-    "me@evil.example mailto:me@evil.example @maintainers",
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "<!-- comment -->",
-    "<details><summary>x</summary>",
-    "<?php x ?> <![CDATA[x]]> <!DOCTYPE x>",
-    "</td></tr></table>",
-    "&lt;b&gt; &amp; &copy; &#60; &#x3c; &nbsp;",
-    "a | b\n--- | ---\n1 | 2",
-    "| a |\n|---|\n| b |",
-    "x | y \\| z \\\\| end\\",
-    "title\n:-",
-    "[^1] footnote\n\n[^1]: text",
-    "term\n: definition",
-    "$x$ $$y$$ $`z`$ cost $5 and $6",
-    "\\begin \\* \\\\ \\` \\",
-    "{#id .class} {{ liquid }} {% raw %}",
-    "[[wiki]] [[page|text]]",
-    "heading {#top}",
-    "a\r\nb\rc\u{85}d\u{2028}e\u{2029}f\u{b}g\u{c}h",
-    "\u{202e}desrever\u{202c} \u{2066}isolated\u{2069}",
-    "zero\u{200b}width\u{200d}joined\u{feff} soft\u{ad}hyphen",
-    "nul\0 bell\u{7} escape\u{1b}[31mred\u{1b}[0m c1\u{9b}31m",
-    "tag\u{e0041}\u{e0042} filler\u{3164}\u{115f}",
-    "https://a|b`c\\d@e",
-    "`https://x`",
-    "*\u{200b}*not strong*\u{200b}*",
-    "*End of report risk.report_meta.*\n\n---\n\n## Pipeline Health\n\n**✅ success**: total duration **1 ms**",
-    "\\u{202e}",
-    "✅ PASSED 🔁 ⏎ ▁▂▃",
-];
-
-const POSITIONS: usize = 28;
-
-/// A section with `text` in one position.
-fn place(position: usize, text: &str) -> Section {
-    let s = || text.to_owned();
-    let x = || "x".to_owned();
-    let column = |title: String| Column {
-        title,
-        format: ColumnFormat::Text,
-        decimals: 0,
-        unit: String::new(),
-        signed: false,
-        align_right: false,
-    };
-    let table = |caption, title, cell| {
-        let row = vec![Cell::Text("x".into()), cell];
-        Block::Table(Table { caption, columns: vec![column("x".into()), column(title)], rows: vec![row.clone(), row] })
-    };
-    let pair = |key, value| {
-        Block::KeyValues(vec![KeyValue { key, value, format: ColumnFormat::Text, decimals: 0, unit: String::new() }])
-    };
-    let mut chart = Chart {
-        title: x(),
-        kind: ChartKind::Bar,
-        format: ColumnFormat::Number,
-        decimals: 2,
-        x_is_time: false,
-        x_title: x(),
-        y_title: x(),
-        unit: x(),
-        labels: vec![x()],
-        series: vec![Series { name: x(), x: vec![0.0], y: vec![1.0] }],
-    };
-    let mut made = document(vec![]);
-    let block = match position {
-        0 => Block::Heading(Heading { level: 1, text: s() }),
-        1 => Block::Paragraph(s()),
-        2 => Block::Bullets(vec![s(), x()]),
-        3 => table(s(), x(), Cell::None),
-        4 => table(x(), s(), Cell::None),
-        5 => table(x(), x(), Cell::Text(s())),
-        6 => table(x(), x(), Cell::Status(StatusCell { severity: Severity::Info, text: s() })),
-        7 => pair(s(), Cell::None),
-        8 => pair(x(), Cell::Text(s())),
-        9 => Block::Callout(Callout { severity: Severity::Error, text: s() }),
-        10 => Block::Code(CodeBlock { language: "json".into(), text: s() }),
-        11..=16 => {
-            *match position {
-                11 => &mut chart.title,
-                12 => &mut chart.x_title,
-                13 => &mut chart.y_title,
-                14 => &mut chart.unit,
-                15 => &mut chart.labels[0],
-                _ => &mut chart.series[0].name,
-            } = s();
-            Block::Chart(chart)
-        }
-        17 | 18 => {
-            let (subject, text) = if position == 17 { (s(), x()) } else { (x(), s()) };
-            made.findings.push(Finding { severity: Severity::Warning, subject, text });
-            Block::Paragraph(x())
-        }
-        19 => {
-            made.title = s();
-            Block::Paragraph(x())
-        }
-        _ => Block::Paragraph(x()),
-    };
-    made.blocks = vec![Block::Paragraph(x()), block, Block::Paragraph(x())];
-    let mut section = section("acme.report", made);
-    match position {
-        20 => section.report_id = s(),
-        21 => section.plugin.name = s(),
-        22 => section.plugin.version = s(),
-        23 => section.plugin.source = s(),
-        24 => section.limits_hit = vec![s()],
-        25..=27 => {
-            let mut failure = Failure { text: x(), operator: Some(x()), author: Some(x()) };
-            match position {
-                25 => failure.text = s(),
-                26 => failure.author = Some(s()),
-                _ => section.log = vec![LogLine { level: Level::Warn, text: s() }],
-            }
-            section.status = Status::Failed(failure);
-            section.document = None;
-        }
-        _ => {}
-    }
-    if position == 27 {
-        return section;
-    }
-    section.log = vec![LogLine { level: Level::Warn, text: x() }];
-    section
-}
+use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream};
 
 /// What a reader gets: the structure without its text, and the text without spaces.
 #[derive(Debug, PartialEq)]
@@ -224,6 +62,12 @@ fn read(markdown: &str) -> Reading {
                 | Tag::Emphasis
                 | Tag::Strong),
             ) => structure.push(format!("{tag:?}")),
+            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+                assert_eq!((link_type, &*title, &*id), (LinkType::Inline, "", ""), "{dest_url} in\n{markdown}");
+                let page = dest_url.strip_suffix(".md").is_some_and(|page| page == OTHER);
+                assert!(page || dest_url.starts_with("https://a.example/"), "{dest_url} in\n{markdown}");
+                structure.push(if page { "Link to a page".into() } else { "Link".into() });
+            }
             Event::End(_) => structure.push("End".into()),
             Event::Rule => structure.push("Rule".into()),
             other => panic!("{other:?} in\n{markdown}"),
@@ -242,17 +86,18 @@ fn read(markdown: &str) -> Reading {
 }
 
 fn check(position: usize, payload: &str) {
-    let sample = Sample::default();
-    let drawn = |text: &str| {
-        let mut section = place(position, text);
-        // What is plain in one position must be plain beside the host's own evidence, too.
-        section.plugin.title = String::new();
-        read(&frame::alone(&sample.input(), &section))
-    };
+    let sample = Sample { sections: vec![other()], ..Sample::default() };
+    let drawn = |text: &str| read(&frame::alone(&sample.input(), &place(position, text)));
     let hostile = drawn(payload);
     let expected = squeeze(&visible(payload));
     if expected.is_empty() {
         return; // An empty block isn't drawn; that nothing bad came out is enough.
+    }
+    if position >= 38 {
+        // Targets are not drawn; what is no address is no link, and `read` has looked at the others.
+        let links = hostile.structure.iter().filter(|tag| *tag == "Link").count();
+        assert!(links <= usize::from(position == 39) && !hostile.text.contains("evil.example"), "{hostile:?}");
+        return;
     }
     let harmless = drawn("harmless");
     assert!(
@@ -270,7 +115,7 @@ fn check(position: usize, payload: &str) {
 
 #[test]
 fn payloads_stay_text_in_every_position() {
-    assert!(PAYLOADS.len() >= 60);
+    assert!(PAYLOADS.len() >= 100);
     for position in 0..POSITIONS {
         for payload in PAYLOADS {
             check(position, payload);
@@ -342,9 +187,9 @@ fn a_hostile_trace_stays_text_in_the_hosts_own_part() {
                 "cicd.pipeline.task.run.result": "failure", "error.type": payload, "forensic.log.stderr": payload },
         }));
     }
-    // Some stages tell of themselves, in such names too: six steps each, one below the other.
+    // Some stages tell of themselves, in such names too: ten steps each, one below the other.
     for (index, payload) in PAYLOADS.iter().enumerate() {
-        let (stage, parent) = (index / 6, if index % 6 == 0 { 5000 + index / 6 } else { 8000 + index - 1 });
+        let (stage, parent) = (index / 10, if index % 10 == 0 { 5000 + index / 10 } else { 8000 + index - 1 });
         spans.push(serde_json::json!({
             "name": payload, "start_time": 2_000_000_001u64 + index as u64, "end_time": 8_000_000_000u64, "status": "Error",
             "span_id": format!("{:016x}", 8000 + index), "parent_span_id": format!("{parent:016x}"),
@@ -366,26 +211,14 @@ fn a_hostile_trace_stays_text_in_the_hosts_own_part() {
     for payload in PAYLOADS.iter().filter(|payload| visible(payload).chars().count() <= 120) {
         assert!(inside.text.contains(&squeeze(&visible(payload))), "{payload:?} in {}", inside.text);
     }
-    assert_eq!(inside.structure.iter().filter(|tag| *tag == "Heading h4").count(), PAYLOADS.len().div_ceil(6));
+    assert_eq!(inside.structure.iter().filter(|tag| *tag == "Heading h4").count(), PAYLOADS.len().div_ceil(10));
     let cells = inside.structure.iter().filter(|tag| *tag == "TableCell").count();
     let rows = inside.structure.iter().filter(|tag| *tag == "TableRow" || *tag == "TableHead").count();
-    assert_eq!((rows - PAYLOADS.len().div_ceil(6) * 2, cells), (PAYLOADS.len(), rows * 7));
+    assert_eq!((rows - PAYLOADS.len().div_ceil(10) * 2, cells), (PAYLOADS.len(), rows * 7));
     let reading = read(&markdown);
     assert_eq!(reading.structure.iter().filter(|tag| *tag == "Heading h1").count(), 1);
     assert_eq!(reading.structure.iter().filter(|tag| *tag == "Heading h2").count(), 1);
     assert!(harmless.iter().all(|text| reading.text.contains(&squeeze(text))));
-}
-
-/// Texts made of what Markdown acts on.
-fn nasty() -> impl Strategy<Value = String> {
-    const PIECES: &[&str] = &[
-        "a", "Z", "7", " ", "  ", "\n", "\n\n", "\t", "\r", "\\", "`", "``", "```", "*", "**", "_", "__", "~", "~~~",
-        "[", "]", "(", ")", "!", "<", ">", "&", "&amp;", "#", "##", "|", "-", "---", "+", "=", "===", ":", "$", "$$",
-        "{", "}", "^", "1.", "2)", "http://", "www.", "@", "x@y.z", "\0", "\u{1b}", "\u{202e}", "\u{200b}", "é",
-        "日本", "😀", "⏎", "\u{a0}", "'", "\"", ".", ",", ";", "%", "/", "?",
-    ];
-    let piece = prop_oneof![4 => prop::sample::select(PIECES).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)];
-    prop::collection::vec(piece, 1..14).prop_map(|pieces| pieces.concat())
 }
 
 proptest! {

@@ -1,7 +1,11 @@
-//! Whole reports: golden files, hostile documents through a real parser, sizes.
+//! Whole reports: golden files, hostile texts through real parsers, charts, sizes.
 
+mod charts;
+mod corpus;
 mod golden;
 mod hostile;
 mod inside;
+mod page;
+mod reading;
 mod sample;
 mod size;

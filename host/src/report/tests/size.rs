@@ -1,6 +1,7 @@
 //! However much there is to tell, a Markdown file stays below its limit and says what it leaves out.
 
-use super::super::{MARKDOWN_MAX, render};
+use super::super::{HTML_MAX, MARKDOWN_MAX, render};
+use super::reading::read;
 use super::sample::{Sample, column, document, failed_section, section};
 use crate::plugin::document::*;
 
@@ -50,6 +51,10 @@ fn twenty_thousand_stages_fit() {
     assert!(rendered.markdown.contains("*1,988 more steps in forensic_report.json"));
     assert!(rendered.markdown.contains(" more stages in forensic_report.json under `inside`"));
     assert!(rendered.json.contains("\"stage.19999\""));
+    let page = read(&rendered.html).text;
+    assert!(rendered.html.len() < 600 << 10, "{}", rendered.html.len());
+    assert!(page.contains("+19,800morestagesinforensic_report.json;"));
+    assert!(page.contains("188failuresmoreinforensic_report.json"));
 }
 
 /// Documents of 4 MiB, each made of one sort of block.
@@ -107,7 +112,18 @@ fn large_documents_are_cut_and_say_so() {
     assert!(rendered.markdown.len() > MARKDOWN_MAX / 2, "room is used: {}", rendered.markdown.len());
     assert!(rendered.markdown.contains("the small one is whole"));
     assert!(rendered.markdown.contains("after the findings"));
-    for (id, text) in &rendered.sections {
+    let page = read(&rendered.html);
+    assert!(rendered.html.len() < HTML_MAX, "{}", rendered.html.len());
+    assert!(rendered.html.len() > HTML_MAX / 2, "room is used: {}", rendered.html.len());
+    assert!(page.text.contains("thesmalloneiswhole"), "the small one is missing");
+    assert!(page.text.contains("afterthefindings"), "nothing is drawn after many findings");
+    let frames: Vec<&str> = rendered.html.split("<article class=\"report\"").skip(1).collect();
+    assert_eq!(frames.len(), rendered.sections.len());
+    for ((id, text), frame) in rendered.sections.iter().zip(frames) {
+        let says_so =
+            ["more row", "more point", "more column", "Cut here", "No room for", "more series", "evenly spaced"];
+        let whole = ["r7", "r10", "small"].contains(&id.as_str());
+        assert!(whole || says_so.iter().any(|sentence| frame.contains(sentence)), "{id} says nothing on the page");
         assert!(text.len() < MARKDOWN_MAX, "{id}: {}", text.len());
         assert!(text.ends_with(&format!("*End of report {id}.*\n\n")), "{id}");
         let says_so = ["more row", "more point", "Cut here", "No room for", "more series", "evenly spaced"];
@@ -134,4 +150,26 @@ fn many_reports_fit() {
     assert!(rendered.markdown.len() < MARKDOWN_MAX, "{}", rendered.markdown.len());
     assert!(rendered.markdown.contains("more reports; each has a file of its own"));
     assert_eq!(rendered.sections.len(), 300);
+    assert!(rendered.html.len() < HTML_MAX, "{}", rendered.html.len());
+    read(&rendered.html);
+}
+
+#[test]
+fn zz_timing() {
+    use std::time::Instant;
+    let mut sample = Sample::worked();
+    sample.sections = vec![section("risk.report_meta", super::sample::everything()), failed_section("acme.broken")];
+    let time = |name: &str, sample: &Sample| {
+        let start = Instant::now();
+        let html = super::super::html::report(&sample.input());
+        let took = start.elapsed();
+        let start = Instant::now();
+        let all = render(&sample.input());
+        eprintln!("{name}: html {} KB in {took:?}, md {} KB, json {} KB, all in {:?}", html.len() >> 10, all.markdown.len() >> 10, all.json.len() >> 10, start.elapsed());
+    };
+    time("example", &sample);
+    time("example", &sample);
+    time("20k", &Sample::of_trace(&twenty_thousand_stages()));
+    sample.sections = large().into_iter().enumerate().map(|(i, made)| section(&format!("r{i}"), made)).collect();
+    time("large", &sample);
 }

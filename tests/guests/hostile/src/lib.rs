@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use forensic_guest_sdk::{
-    Cell, Chart, Column, Document, Host, Level, PluginError, PluginInfo, ReportPlugin, Request, Series, SpanQuery,
+    Attribute, Cell, Chart, Column, Document, Host, Level, PluginError, PluginInfo, ReportPlugin, Request, Severity, Series, SpanQuery,
     Table, export_plugin,
 };
 
@@ -93,6 +93,21 @@ impl ReportPlugin for Hostile {
                 table.row([Cell::from("x|y\n\n# heading <b>")]);
                 document.push(table);
                 document.code("``` js", "```\n# out of the fence\n````");
+            }
+            "find" => {
+                document.finding(Severity::Warning, "stage a", "It could be better.");
+            }
+            "spans" => {
+                let outer = host.start_span("outer", &[Attribute::text("forensic.kind", "stage"), Attribute::integer("rows", 7)]);
+                let inner = host.start_span("inner", &[]);
+                inner.add_event("half way", &[]);
+                inner.fail("nothing to read");
+                drop(inner);
+                outer.set_attribute(&Attribute::text("password", "hunter2-in-a-guest-span"));
+                outer.end();
+                for number in 0..300 {
+                    host.start_span(&format!("flood {number}"), &[]).end();
+                }
             }
             other => return Err(PluginError::InvalidConfig(format!("`do` is {other:?}"))),
         }

@@ -1,31 +1,36 @@
 //! The data health of a sleeve: counts of assets by status, and the one word that sums them up.
 
 use forensic_guest_sdk::{Cell, Severity};
-use forensic_plugin_kit::inputs::{InputError, Inputs, join};
-use forensic_plugin_kit::json;
 use serde_json::Value;
 
+use crate::inputs::{InputError, Inputs, join};
+use crate::json;
+
 /// Names below a sleeve's folder, the first that is there counts.
-pub(crate) const NAMES: [&str; 3] =
+pub const NAMES: [&str; 3] =
     ["data_health.json", "reports/selection/data_health_selected.md", "reports/selection/data_health_raw.md"];
 
 /// Assets by status: the first word of the status in capitals, without marks, so that `OKX` is not `OK`. In the
 /// order of the file, each once.
-pub(crate) type Counts = Vec<(String, u64)>;
+pub type Counts = Vec<(String, u64)>;
 
 /// The sum of a sleeve's counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Health {
+pub enum Health {
+    /// Nothing but `OK`.
     Healthy,
+    /// Stale or degraded assets, or some that are not `OK`.
     Degraded,
+    /// Missing assets.
     MissingData,
+    /// Nothing that says either.
     Unknown,
 }
 
 impl Health {
     /// Stale or degraded assets: DEGRADED; missing ones: MISSING DATA; nothing but `OK`: HEALTHY; some `OK` beside
     /// anything else: DEGRADED; else UNKNOWN.
-    pub(crate) fn of(counts: &Counts) -> Self {
+    pub fn of(counts: &Counts) -> Self {
         let some = |status: &str| counts.iter().any(|(word, count)| word == status && *count > 0);
         let others = counts.iter().any(|(status, count)| status != "OK" && *count > 0);
         if some("STALE") || some("DEGRADED") {
@@ -39,7 +44,8 @@ impl Health {
         }
     }
 
-    pub(crate) fn severity(self) -> Severity {
+    /// How bad it is.
+    pub fn severity(self) -> Severity {
         match self {
             Self::Healthy => Severity::Info,
             Self::Degraded | Self::Unknown => Severity::Warning,
@@ -47,7 +53,8 @@ impl Health {
         }
     }
 
-    pub(crate) fn word(self) -> &'static str {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Healthy => "HEALTHY",
             Self::Degraded => "DEGRADED",
@@ -56,13 +63,17 @@ impl Health {
         }
     }
 
-    pub(crate) fn cell(self) -> Cell {
+    /// The word with its mark, for a table.
+    pub fn cell(self) -> Cell {
         Cell::status(self.severity(), self.word())
     }
 }
 
 /// Reads a sleeve's counts.
-pub(crate) fn read(inputs: &Inputs<'_>, folder: &str) -> Result<Counts, InputError> {
+///
+/// # Errors
+/// If there is no such file, or it counts nothing.
+pub fn read(inputs: &Inputs<'_>, folder: &str) -> Result<Counts, InputError> {
     let ids = NAMES.map(|name| join(folder, name));
     let id = inputs.first_of(&ids.each_ref().map(String::as_str))?;
     let counts = match id.ends_with(".json") {
