@@ -17,6 +17,8 @@ mod secrets;
 mod summarize;
 mod support;
 mod together;
+mod tools;
 mod trace_file;
 mod validate;
 mod verify;
+mod versions;

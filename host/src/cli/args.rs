@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::pipeline::FailOn;
 use crate::trace::export::Format as ExportFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -12,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 success; 1 a stage failed; 2 usage or configuration; 3 timeout of the run; \
-                  4 a report stage failed the policy; 130, 143 stopped by a signal; 70 a fault of forensic-host."
+                  4 findings or a report stage failed the policy; 130, 143 stopped by a signal; 70 a fault of forensic-host."
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -47,6 +48,9 @@ pub(super) enum Command {
     /// Look into traces
     #[command(subcommand)]
     Trace(TraceCommand),
+    /// Write report plugins: look at them, check them, test them
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Print the WIT package that report plugins are written against
     Wit(WitCommand),
 }
@@ -68,6 +72,10 @@ pub(super) struct RunCommand {
     /// Sign the run's evidence with this Ed25519 private key (PEM) [default: FORENSIC_SIGNING_KEY names the file]
     #[arg(long, value_name = "FILE")]
     pub(super) sign_key: Option<PathBuf>,
+    /// Fail the run, with exit code 4, if a report has findings as severe as that or worse [default: the pipeline's `fail_on`,
+    /// else never]
+    #[arg(long, value_name = "SEVERITY", value_parser = fail_on)]
+    pub(super) fail_on: Option<FailOn>,
     /// What to print to standard output at the end
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -91,6 +99,9 @@ pub(super) struct ReportCommand {
     /// Folder that runs are below
     #[arg(long, value_name = "FOLDER", default_value = crate::directory::DEFAULT_ROOT)]
     pub(super) root: PathBuf,
+    /// Fail, with exit code 4, if a report has findings as severe as that or worse [default: as the run]
+    #[arg(long, value_name = "SEVERITY", value_parser = fail_on)]
+    pub(super) fail_on: Option<FailOn>,
     /// Sign the evidence anew with this Ed25519 private key (PEM), should the report have changed
     #[arg(long, value_name = "FILE")]
     pub(super) sign_key: Option<PathBuf>,
@@ -162,11 +173,71 @@ pub(super) struct MergeCommand {
     pub(super) out: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum PluginCommand {
+    /// Say whether a plugin runs here, what it asks for, and what could be better
+    Check(CheckCommand),
+    /// Show what a component says of itself, and run nothing
+    Inspect(InspectCommand),
+    /// Render a plugin's recorded runs in the sandbox and compare with its golden files
+    Test(TestCommand),
+    /// Compile plugins now, so that the first run needn't
+    Precompile(PrecompileCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckCommand {
+    /// A component, or a folder with a `plugin.toml`
+    #[arg(default_value = ".")]
+    pub(super) plugin: PathBuf,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InspectCommand {
+    /// A component, or a folder with a `plugin.toml`
+    #[arg(default_value = ".")]
+    pub(super) plugin: PathBuf,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TestCommand {
+    /// The folder with the `plugin.toml`
+    #[arg(default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// Write the golden files instead of comparing with them
+    #[arg(long)]
+    pub(super) update: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PrecompileCommand {
+    /// Components, or folders with a `plugin.toml`
+    #[arg(required = true)]
+    pub(super) plugins: Vec<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct WitCommand {
     /// Write the package's files to this folder instead of printing them
     #[arg(long, value_name = "FOLDER")]
     pub(super) out: Option<PathBuf>,
+}
+
+fn fail_on(word: &str) -> Result<FailOn, String> {
+    let choice = FailOn::ALL.into_iter().find(|choice| choice.as_str() == word);
+    choice.ok_or_else(|| "expected never, error, warning or info".to_owned())
 }
 
 /// For people or for programs.

@@ -2,7 +2,7 @@
 
 use super::args::{Common, ReportCommand};
 use super::progress::{Progress, say};
-use super::run::level;
+use super::run::{level, tell_policy, violates_policy};
 use super::{Exit, Failure, Outcome, plugin_settings, signing_key};
 use crate::directory::RunDirectory;
 use crate::run::rebuild;
@@ -16,5 +16,7 @@ pub(super) fn report(command: &ReportCommand, common: &Common) -> Outcome {
     if !common.quiet {
         say(format_args!("{}  run {}: {}", record.result, record.run_id, reported.report.display()));
     }
-    Ok(if reported.policy_failures().next().is_some() { Exit::Policy } else { Exit::Success })
+    let fail_on = command.fail_on.unwrap_or(record.fail_on);
+    tell_policy(&reported, fail_on);
+    Ok(if violates_policy(&reported, fail_on) { Exit::Policy } else { Exit::Success })
 }

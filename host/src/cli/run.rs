@@ -11,12 +11,14 @@ use super::{Exit, Failure, Outcome, plugin_settings, print, signals, signing_key
 use crate::conventions::result;
 use crate::dag::{Stop, StopReason};
 use crate::directory::{DEFAULT_ROOT, DirectoryError, RunId, TRACE};
-use crate::run::{QuantSdk, RunError, RunOptions, RunOutcome};
+use crate::pipeline::FailOn;
+use crate::run::{QuantSdk, Reported, RunError, RunOptions, RunOutcome};
 use crate::units::{duration, maybe_duration, percent, ratio};
 
 pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     let run_id = command.run_id.as_deref().map(RunId::parse).transpose().map_err(Failure::usage)?;
-    let pipeline = validate::load(&command.pipeline)?;
+    let mut pipeline = validate::load(&command.pipeline)?;
+    pipeline.fail_on = command.fail_on.unwrap_or(pipeline.fail_on);
     let root = command.root.clone().or_else(|| pipeline.root.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_ROOT));
     let stop = Stop::new();
     signals::stop_on_signals(stop.clone()).map_err(Failure::internal)?;
@@ -36,11 +38,15 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
         _ => Failure::internal(error),
     })?;
     let exit = exit_code(&outcome);
+
     if command.format == Format::Json {
         let text = serde_json::to_string_pretty(&Ended::of(&outcome)).map_err(Failure::internal)?;
         print(&(text + "\n"))?;
     }
     conclude(&outcome);
+    if outcome.record.succeeded() {
+        tell_policy(&outcome.reported, outcome.record.fail_on);
+    }
     Ok(exit)
 }
 
@@ -60,9 +66,28 @@ fn exit_code(outcome: &RunOutcome) -> Exit {
     match (outcome.record.result.as_str(), outcome.stopped) {
         (result::CANCELLATION, Some(StopReason::Signal(signal))) => Exit::Signal(signal),
         (result::TIMEOUT, _) => Exit::Timeout,
-        (result::SUCCESS, _) if outcome.reported.policy_failures().next().is_some() => Exit::Policy,
+        (result::SUCCESS, _) if violates_policy(&outcome.reported, outcome.record.fail_on) => Exit::Policy,
         (result::SUCCESS, _) => Exit::Success,
         _ => Exit::StageFailed,
+    }
+}
+
+/// Whether reports make a run fail that succeeded.
+pub(super) fn violates_policy(reported: &Reported, fail_on: FailOn) -> bool {
+    reported.policy_failures().next().is_some() || reported.findings_that_fail(fail_on) > 0
+}
+
+/// Says what violates the policy, if anything does.
+pub(super) fn tell_policy(reported: &Reported, fail_on: FailOn) {
+    for report in reported.policy_failures() {
+        say(format_args!("{BAD}policy{BAD:#}  report stage {} failed, and its `on_failure` is \"fail\"", report.id));
+    }
+    let findings = reported.findings_that_fail(fail_on);
+    if findings > 0 {
+        let (s, fail_on) = (if findings == 1 { "" } else { "s" }, fail_on.as_str());
+        say(format_args!(
+            "{BAD}policy{BAD:#}  {findings} finding{s} of severity {fail_on} or worse (`--fail-on {fail_on}`)"
+        ));
     }
 }
 

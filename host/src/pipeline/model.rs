@@ -24,6 +24,8 @@ pub struct Pipeline {
     pub timeout: Option<Duration>,
     /// `[pipeline] kill_grace`: from TERM to KILL; 5 s where nothing is set.
     pub kill_grace: Duration,
+    /// `[pipeline] fail_on`: which findings fail the run; none where nothing is set.
+    pub fail_on: FailOn,
     /// The stages, in the order of the file; none at all is a valid, if dull, pipeline.
     pub stages: Vec<Stage>,
     /// The report stages, in the order of the file.
@@ -164,6 +166,36 @@ pub enum OnFailure {
     Degrade,
     /// The run fails (exit code 4).
     Fail,
+}
+
+/// `[pipeline] fail_on`: from which severity findings of the reports fail a run that succeeded (exit code 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailOn {
+    /// Findings are told, and nothing more.
+    #[default]
+    Never,
+    /// Errors do.
+    Error,
+    /// Warnings and errors do.
+    Warning,
+    /// Every finding does.
+    Info,
+}
+
+impl FailOn {
+    /// All choices.
+    pub const ALL: [Self; 4] = [Self::Never, Self::Error, Self::Warning, Self::Info];
+
+    /// The word in `pipeline.toml` and after `--fail-on`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
 }
 
 /// `[secrets]`: where the exact values stand that no file of a run may hold. The values themselves are read when the

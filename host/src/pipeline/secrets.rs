@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use super::below;
 use super::model::{Redaction, Secrets};
-use super::names::{clip, variable_problem};
-use super::read::{Field, Reader};
+use super::names::variable_problem;
+use crate::config::read::{Field, Reader};
+use crate::config::words::clip;
 use crate::redact::{self, MAX_KEYS, MAX_PATTERNS, MAX_SECRETS};
 
 pub(super) fn read(reader: &mut Reader, field: &Field<'_>, dir: &Path) -> Secrets {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::read::{Reader, Table};
+use super::model::FailOn;
 use super::{MAX_PARALLEL, below, names};
+use crate::config::read::{Field, Reader, Table};
 
-const KEYS: [&str; 6] = ["name", "profile", "max_parallel", "root", "timeout", "kill_grace"];
+const KEYS: [&str; 7] = ["name", "profile", "max_parallel", "root", "timeout", "kill_grace", "fail_on"];
 
 /// Longest duration anywhere in a pipeline file.
 pub(super) const MAX_DURATION: Duration = Duration::from_secs(366 * 86_400);
@@ -22,6 +23,7 @@ pub(super) struct Settings {
     pub(super) root: Option<PathBuf>,
     pub(super) timeout: Option<Duration>,
     pub(super) kill_grace: Duration,
+    pub(super) fail_on: FailOn,
 }
 
 pub(super) fn read(reader: &mut Reader, document: Table<'_>, dir: &Path, mistyped: bool) -> Option<Settings> {
@@ -54,11 +56,23 @@ pub(super) fn read(reader: &mut Reader, document: Table<'_>, dir: &Path, mistype
             .get("kill_grace")
             .and_then(|grace| reader.duration(&grace, Duration::ZERO, MAX_KILL_GRACE))
             .unwrap_or(DEFAULT_KILL_GRACE),
+        fail_on: table.get("fail_on").and_then(|field| fail_on(reader, &field)).unwrap_or_default(),
     };
     Some(Settings { name: name?, ..settings })
 }
 
-fn short_line(reader: &mut Reader, field: &super::read::Field<'_>) -> Option<String> {
+fn fail_on(reader: &mut Reader, field: &Field<'_>) -> Option<FailOn> {
+    let words = FailOn::ALL.map(FailOn::as_str);
+    let word = reader.string(field, "\"never\", \"error\", \"warning\" or \"info\"")?;
+    let found = FailOn::ALL.into_iter().find(|choice| choice.as_str() == word);
+    if found.is_none() {
+        let meant = reader.suggester.nearest(word, words);
+        reader.bad_value(field, "expected \"never\", \"error\", \"warning\" or \"info\"").did_you_mean(meant);
+    }
+    found
+}
+
+fn short_line(reader: &mut Reader, field: &Field<'_>) -> Option<String> {
     let text = reader.line(field, "a string")?;
     let length = text.chars().count();
     if length > names::MAX_ID {
@@ -68,7 +82,7 @@ fn short_line(reader: &mut Reader, field: &super::read::Field<'_>) -> Option<Str
     Some(text.to_owned())
 }
 
-fn max_parallel(reader: &mut Reader, field: &super::read::Field<'_>) -> Option<u32> {
+fn max_parallel(reader: &mut Reader, field: &Field<'_>) -> Option<u32> {
     if let toml::de::DeValue::Integer(number) = field.value
         && number.as_str().bytes().all(|digit| digit == b'0')
         && !number.as_str().is_empty()
@@ -82,7 +96,7 @@ fn max_parallel(reader: &mut Reader, field: &super::read::Field<'_>) -> Option<u
 }
 
 /// A limit of time that isn't zero.
-pub(super) fn timeout(reader: &mut Reader, field: &super::read::Field<'_>) -> Option<Duration> {
+pub(super) fn timeout(reader: &mut Reader, field: &Field<'_>) -> Option<Duration> {
     let value = reader.any_duration(field)?;
     if value.is_zero() {
         reader.bad_value(field, "zero would end it at once").help("leave it out for no limit");

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::model::{Command, Retries, Stage, StageId};
-use super::names::{clip, env_problem, id_problem, repaired_id, toml_text};
-use super::read::{Field, Reader, Table};
+use super::names::{env_problem, id_problem, repaired_id};
 use super::settings::timeout;
 use super::{below, graph};
+use crate::config::read::{Field, Reader, Table};
+use crate::config::words::{clip, toml_text};
 
 const KEYS: [&str; 7] = ["command", "run", "needs", "env", "workdir", "timeout", "retries"];
 const MAX_RETRIES: u64 = 100;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::model::Telemetry;
-use super::read::{Field, Reader};
+use crate::config::read::{Field, Reader};
 use crate::limits::show_bytes;
 
 const KEYS: [&str; 5] = ["receive", "forward", "spans_per_attempt", "bytes_per_attempt", "forward_timeout"];

@@ -480,7 +480,7 @@ fn a_file_that_cannot_be_read_says_so() {
     let large = folder.path().join("large.toml");
     fs::File::create(&large).unwrap().set_len(MAX_FILE + 1).unwrap();
     let refused = load(&large, &BUILTINS).unwrap_err().to_string();
-    assert!(refused.ends_with("large.toml is larger than 64MiB, the most that a pipeline file may have"), "{refused}");
+    assert!(refused.ends_with("large.toml is larger than 64MiB, the most that such a file may have"), "{refused}");
 
     assert_eq!(
         mistakes(b"[pipeline]\nname = \"\xc3\xa4\xff\"\n"),

@@ -5,6 +5,7 @@
 //! May live here: the order of things, and `run.json`, the record of a run. What is done in each step lives in
 //! the modules that it calls.
 
+pub(crate) mod calling;
 mod history;
 mod rebuild;
 mod record;
@@ -13,12 +14,15 @@ mod reporting;
 mod sdk;
 mod secrets;
 
+pub use calling::Usage;
 pub use rebuild::rebuild;
 pub use record::{
     Baseline, PastRun, PipelineRecord, RedactionRecord, ReportRecord, RunRecord, StageCounts, StageRecord,
     TelemetryRecord,
 };
 pub use recover::{RecoverError, Recovered, recover};
+pub(crate) use reporting::render;
 pub use reporting::{ReportError, ReportOutcome, Reported};
 pub use sdk::{PluginSettings, QuantSdk, RunError, RunOptions, RunOutcome};
+pub(crate) use secrets::gather_again;
 pub use secrets::{Origin, SecretError, SecretProblem};

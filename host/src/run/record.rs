@@ -12,7 +12,7 @@ use crate::directory::{DirectoryError, RECORD, RunDirectory};
 use crate::evidence::{Evidence, GitRevision, HostFacts};
 use crate::files::sha256;
 use crate::limits::{Limits, TABLE};
-use crate::pipeline::{OnFailure, Pipeline, Redaction, ReportStage, Secrets};
+use crate::pipeline::{FailOn, OnFailure, Pipeline, Redaction, ReportStage, Secrets};
 use crate::redact::Redactor;
 use crate::telemetry::Ledger;
 use crate::telemetry::otlp::forward::Forwarded;
@@ -53,6 +53,9 @@ pub struct RunRecord {
     pub stages: StageCounts,
     /// Duration of each stage, in declaration order: what a later run compares itself with.
     pub stage_durations: Vec<(String, u64)>,
+    /// From which severity findings fail the run.
+    #[serde(default)]
+    pub fail_on: FailOn,
     /// The report stages and what they were made with.
     pub reports: Vec<ReportRecord>,
     /// Earlier runs of the same pipeline, as they were known when this one ended; newest first.
@@ -384,6 +387,7 @@ impl RunRecord {
             telemetry: TelemetryRecord::default(),
             stages: StageCounts { total: pipeline.stages.len() as u32, ..StageCounts::default() },
             stage_durations: Vec::new(),
+            fail_on: pipeline.fail_on,
             reports: Vec::new(),
             history: Vec::new(),
             baseline: None,

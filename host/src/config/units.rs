@@ -4,11 +4,11 @@ use std::time::Duration;
 
 /// Why a text is no duration or no size.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BadUnit {
+pub(crate) struct BadUnit {
     /// What is wrong with it, without the text itself.
-    pub(super) problem: String,
+    pub(crate) problem: String,
     /// What to write instead.
-    pub(super) advice: Option<String>,
+    pub(crate) advice: Option<String>,
 }
 
 impl BadUnit {
@@ -24,7 +24,7 @@ const DURATION_UNITS: &str = "ms, s, m, h, d";
 ///
 /// Months and years are refused although `humantime` knows them: they have no fixed length, and `M` is nearly always
 /// a mistyped `m`.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, BadUnit> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, BadUnit> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Err(BadUnit::new("it is empty", None));
@@ -70,7 +70,7 @@ const SIZE_UNITS: [(&str, u64); 9] = [
 ];
 
 /// Reads `64MiB`, `1.5 GiB`, `100kB`, `4096B` as bytes. `64M` is refused: it means two things.
-pub(super) fn parse_size(text: &str) -> Result<u64, BadUnit> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, BadUnit> {
     let trimmed = text.trim();
     let split = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(split);
@@ -89,10 +89,10 @@ pub(super) fn parse_size(text: &str) -> Result<u64, BadUnit> {
             Some(letter @ ('K' | 'M' | 'G' | 'T')) => format!("did you mean `{number}{letter}iB`?"),
             _ => "use one of B, KiB, MiB, GiB, TiB, kB, MB, GB, TB".to_owned(),
         };
-        return Err(BadUnit::new(format!("`{}` is no unit of size", super::names::clip(unit)), Some(advice)));
+        return Err(BadUnit::new(format!("`{}` is no unit of size", super::words::clip(unit)), Some(advice)));
     };
     decimal_times(&number, *factor).ok_or_else(|| {
-        BadUnit::new(format!("`{}` {unit} is no whole number of bytes within range", super::names::clip(&number)), None)
+        BadUnit::new(format!("`{}` {unit} is no whole number of bytes within range", super::words::clip(&number)), None)
     })
 }
 

@@ -8,8 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Collector, Draft};
-use super::names::{Suggester, clip, toml_text};
 use super::units::{BadUnit, parse_duration, parse_size};
+use super::words::{Suggester, clip, toml_text};
 use crate::limits::show_duration;
 
 /// Names that people know from other tools, and what they are called here.
@@ -37,31 +37,31 @@ const ALIASES: [(&str, &str); 19] = [
 
 /// A key and its value. An element of an array is a field, too: its key is the array's.
 #[derive(Debug, Clone)]
-pub(super) struct Field<'d> {
+pub(crate) struct Field<'d> {
     /// The key as written, without quotes.
-    pub(super) name: &'d str,
+    pub(crate) name: &'d str,
     /// Where the key stands.
-    pub(super) key_at: Range<usize>,
+    pub(crate) key_at: Range<usize>,
     /// Where the value stands; of a table with a header, the header.
-    pub(super) at: Range<usize>,
-    pub(super) value: &'d DeValue<'d>,
+    pub(crate) at: Range<usize>,
+    pub(crate) value: &'d DeValue<'d>,
 }
 
 /// A table and where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Table<'d>(&'d DeTable<'d>);
+pub(crate) struct Table<'d>(&'d DeTable<'d>);
 
 impl<'d> Table<'d> {
-    pub(super) fn new(table: &'d DeTable<'d>) -> Self {
+    pub(crate) fn new(table: &'d DeTable<'d>) -> Self {
         Self(table)
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<Field<'d>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Field<'d>> {
         self.0.get_key_value(key).map(field)
     }
 
     /// All fields in the order of the file; the parser keeps them by name.
-    pub(super) fn fields(&self) -> Vec<Field<'d>> {
+    pub(crate) fn fields(&self) -> Vec<Field<'d>> {
         let mut fields: Vec<Field<'d>> = self.0.iter().map(field).collect();
         fields.sort_by_key(|field| field.key_at.start);
         fields
@@ -86,30 +86,30 @@ fn found(value: &DeValue<'_>) -> &'static str {
 }
 
 /// The getters, and the mistakes that they found.
-pub(super) struct Reader {
-    pub(super) mistakes: Collector,
-    pub(super) suggester: Suggester,
+pub(crate) struct Reader {
+    pub(crate) mistakes: Collector,
+    pub(crate) suggester: Suggester,
 }
 
 impl Reader {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { mistakes: Collector::new(), suggester: Suggester::new() }
     }
 
     /// Records that a field has the wrong type.
-    pub(super) fn wrong_type(&mut self, field: &Field<'_>, expected: &str) -> &mut Draft {
+    pub(crate) fn wrong_type(&mut self, field: &Field<'_>, expected: &str) -> &mut Draft {
         let draft = self.mistakes.error(field.at.clone(), format!("wrong type for `{}`", clip(field.name)));
         draft.label(format!("expected {expected}, found {}", found(field.value)))
     }
 
     /// Records that a field's value is not allowed, saying why at the caret.
-    pub(super) fn bad_value(&mut self, field: &Field<'_>, why: impl Into<String>) -> &mut Draft {
+    pub(crate) fn bad_value(&mut self, field: &Field<'_>, why: impl Into<String>) -> &mut Draft {
         self.mistakes.error(field.at.clone(), format!("bad value for `{}`", clip(field.name))).label(why)
     }
 
     /// Records every key that is not one of `known`, and gives those of `known` that were probably meant: they are
     /// not missing, only mistyped.
-    pub(super) fn refuse_unknown<'k>(&mut self, table: Table<'_>, place: &str, known: &[&'k str]) -> Vec<&'k str> {
+    pub(crate) fn refuse_unknown<'k>(&mut self, table: Table<'_>, place: &str, known: &[&'k str]) -> Vec<&'k str> {
         let mut mistyped = Vec::new();
         for field in table.fields() {
             if known.contains(&field.name) {
@@ -131,7 +131,7 @@ impl Reader {
         mistyped
     }
 
-    pub(super) fn table<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<Table<'d>> {
+    pub(crate) fn table<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<Table<'d>> {
         if let DeValue::Table(table) = field.value {
             return Some(Table(table));
         }
@@ -140,7 +140,7 @@ impl Reader {
     }
 
     /// The elements of an array.
-    pub(super) fn array<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<Vec<Field<'d>>> {
+    pub(crate) fn array<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<Vec<Field<'d>>> {
         let DeValue::Array(array) = field.value else {
             self.wrong_type(field, expected);
             return None;
@@ -155,7 +155,7 @@ impl Reader {
     }
 
     /// A string without NUL, which neither paths nor processes can carry.
-    pub(super) fn string<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<&'d str> {
+    pub(crate) fn string<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<&'d str> {
         let text = match field.value {
             DeValue::String(text) => text.as_ref(),
             DeValue::Integer(number) => {
@@ -186,7 +186,7 @@ impl Reader {
     }
 
     /// A string that isn't blank and has no control characters: a name, a path.
-    pub(super) fn line<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<&'d str> {
+    pub(crate) fn line<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<&'d str> {
         let text = self.string(field, expected)?;
         if text.trim().is_empty() {
             self.bad_value(field, "it is empty");
@@ -200,7 +200,7 @@ impl Reader {
     }
 
     /// The strings of an array, with their places; elements of another type are recorded and left out.
-    pub(super) fn strings<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<Vec<(Field<'d>, &'d str)>> {
+    pub(crate) fn strings<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<Vec<(Field<'d>, &'d str)>> {
         if let DeValue::String(text) = field.value {
             let advice = format!("write `{} = [{}]`", clip(field.name), toml_text(text));
             self.wrong_type(field, expected).help(advice);
@@ -216,7 +216,7 @@ impl Reader {
     }
 
     /// `true` or `false`.
-    pub(super) fn boolean(&mut self, field: &Field<'_>) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, field: &Field<'_>) -> Option<bool> {
         match field.value {
             DeValue::Boolean(value) => Some(*value),
             DeValue::String(text) if matches!(text.as_ref(), "true" | "false") => {
@@ -232,7 +232,7 @@ impl Reader {
     }
 
     /// A whole number within bounds.
-    pub(super) fn number(&mut self, field: &Field<'_>, within: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn number(&mut self, field: &Field<'_>, within: RangeInclusive<u64>) -> Option<u64> {
         let value = self.integer(field)?;
         let fits = u64::try_from(value).ok().filter(|value| within.contains(value));
         if fits.is_none() {
@@ -242,7 +242,7 @@ impl Reader {
     }
 
     /// A whole number that isn't negative; one beyond 64 bits becomes the largest.
-    pub(super) fn count(&mut self, field: &Field<'_>) -> Option<u64> {
+    pub(crate) fn count(&mut self, field: &Field<'_>) -> Option<u64> {
         let value = self.integer(field)?;
         if value < 0 {
             self.bad_value(field, "expected a number that is not negative");
@@ -262,7 +262,7 @@ impl Reader {
     }
 
     /// A duration such as `"10m"` within bounds, both included.
-    pub(super) fn duration(&mut self, field: &Field<'_>, least: Duration, most: Duration) -> Option<Duration> {
+    pub(crate) fn duration(&mut self, field: &Field<'_>, least: Duration, most: Duration) -> Option<Duration> {
         let value = self.any_duration(field)?;
         if value < least {
             let why = if value.is_zero() {
@@ -281,7 +281,7 @@ impl Reader {
     }
 
     /// A duration of any length.
-    pub(super) fn any_duration(&mut self, field: &Field<'_>) -> Option<Duration> {
+    pub(crate) fn any_duration(&mut self, field: &Field<'_>) -> Option<Duration> {
         let text = match field.value {
             DeValue::String(text) => text,
             value => {
@@ -298,7 +298,7 @@ impl Reader {
     }
 
     /// A size in bytes: `"64MiB"`, or a whole number.
-    pub(super) fn size(&mut self, field: &Field<'_>) -> Option<u64> {
+    pub(crate) fn size(&mut self, field: &Field<'_>) -> Option<u64> {
         match field.value {
             DeValue::Integer(_) => self.count(field),
             DeValue::String(text) => parse_size(text).map_err(|bad| self.bad_unit(field, "size", text, bad)).ok(),
@@ -315,7 +315,7 @@ impl Reader {
     }
 
     /// A table as JSON: dates and times become text; what JSON cannot say is recorded.
-    pub(super) fn json(&mut self, field: &Field<'_>) -> Option<serde_json::Value> {
+    pub(crate) fn json(&mut self, field: &Field<'_>) -> Option<serde_json::Value> {
         self.json_below(field, 0)
     }
 

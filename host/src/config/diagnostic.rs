@@ -221,7 +221,7 @@ impl Serialize for Diagnostics {
 
 /// A mistake before its line is known.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(crate) struct Draft {
     message: String,
     labels: Vec<(Range<usize>, String)>,
     help: Vec<String>,
@@ -234,36 +234,36 @@ impl Draft {
     }
 
     /// Says something at the caret.
-    pub(super) fn label(&mut self, text: impl Into<String>) -> &mut Self {
+    pub(crate) fn label(&mut self, text: impl Into<String>) -> &mut Self {
         self.labels[0].1 = text.into();
         self
     }
 
     /// Points at another place.
-    pub(super) fn also(&mut self, at: Range<usize>, text: impl Into<String>) -> &mut Self {
+    pub(crate) fn also(&mut self, at: Range<usize>, text: impl Into<String>) -> &mut Self {
         self.labels.push((at, text.into()));
         self
     }
 
     /// Says what to do.
-    pub(super) fn help(&mut self, text: impl Into<String>) -> &mut Self {
+    pub(crate) fn help(&mut self, text: impl Into<String>) -> &mut Self {
         self.help.push(text.into());
         self
     }
 
     /// Says what to do, where there is something to say.
-    pub(super) fn maybe_help(&mut self, text: Option<String>) -> &mut Self {
+    pub(crate) fn maybe_help(&mut self, text: Option<String>) -> &mut Self {
         self.help.extend(text);
         self
     }
 
     /// Says which name was probably meant.
-    pub(super) fn did_you_mean(&mut self, name: Option<&str>) -> &mut Self {
+    pub(crate) fn did_you_mean(&mut self, name: Option<&str>) -> &mut Self {
         self.maybe_help(name.map(|name| format!("did you mean `{name}`?")))
     }
 
     /// Marks it as a likely consequence of a syntax error, to be left out where there is one.
-    pub(super) fn may_follow_from_syntax(&mut self) -> &mut Self {
+    pub(crate) fn may_follow_from_syntax(&mut self) -> &mut Self {
         self.follows = true;
         self
     }
@@ -271,19 +271,19 @@ impl Draft {
 
 /// Gathers mistakes.
 #[derive(Debug)]
-pub(super) struct Collector {
+pub(crate) struct Collector {
     drafts: Vec<Draft>,
     unlisted: usize,
     spare: Draft,
 }
 
 impl Collector {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { drafts: Vec::new(), unlisted: 0, spare: Draft::new(0..0, String::new()) }
     }
 
     /// Records a mistake at a byte range of the text; the caller adds labels and help.
-    pub(super) fn error(&mut self, at: Range<usize>, message: impl Into<String>) -> &mut Draft {
+    pub(crate) fn error(&mut self, at: Range<usize>, message: impl Into<String>) -> &mut Draft {
         let draft = Draft::new(at, message.into());
         if self.is_full() {
             self.unlisted += 1;
@@ -295,28 +295,28 @@ impl Collector {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.drafts.is_empty()
     }
 
     /// Whether further mistakes would only be counted.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.drafts.len() >= MAX_LISTED
     }
 
     /// Counts mistakes that nobody will see.
-    pub(super) fn count_unlisted(&mut self, number: usize) {
+    pub(crate) fn count_unlisted(&mut self, number: usize) {
         self.unlisted += number;
     }
 
     /// How many there are so far, to be handed to [`Self::drop_consequences`].
-    pub(super) fn mark(&self) -> usize {
+    pub(crate) fn mark(&self) -> usize {
         self.drafts.len()
     }
 
     /// Removes what was recorded after `mark` and only says again what a syntax error before it says: what is on the
     /// same line, and, where `values_lost`, what complains of something missing.
-    pub(super) fn drop_consequences(&mut self, text: &str, mark: usize, values_lost: bool) {
+    pub(crate) fn drop_consequences(&mut self, text: &str, mark: usize, values_lost: bool) {
         let lines = Lines::new(text);
         let line = |draft: &Draft| lines.around(draft.labels[0].0.start).start;
         let broken: HashSet<usize> = self.drafts[..mark].iter().map(line).collect();
@@ -331,7 +331,7 @@ impl Collector {
     }
 
     /// Puts the mistakes in order and works out their lines.
-    pub(super) fn finish(mut self, path: &Path, text: String) -> Diagnostics {
+    pub(crate) fn finish(mut self, path: &Path, text: String) -> Diagnostics {
         let mut places: Vec<(usize, usize, usize)> = Vec::new();
         for (i, draft) in self.drafts.iter_mut().enumerate() {
             for (j, (span, _)) in draft.labels.iter_mut().enumerate() {
@@ -411,19 +411,19 @@ fn line_end(text: &str, from: usize) -> usize {
 }
 
 /// Where each line starts, for checks that ask for lines again and again.
-pub(super) struct Lines<'t> {
+pub(crate) struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
 }
 
 impl<'t> Lines<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
         Self { text, starts: std::iter::once(0).chain(breaks).collect() }
     }
 
     /// The line in which a byte is, with its line break.
-    pub(super) fn around(&self, at: usize) -> Range<usize> {
+    pub(crate) fn around(&self, at: usize) -> Range<usize> {
         let next = self.starts.partition_point(|start| *start <= at);
         self.starts[next - 1]..self.starts.get(next).copied().unwrap_or(self.text.len())
     }

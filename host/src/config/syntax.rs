@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, Error};
 
 use super::diagnostic::{Collector, Lines, MAX_LISTED};
-use super::names::clip;
+use super::words::clip;
 
 /// Errors after which the rest of the document is still read as it was meant, by the start of their text.
 const LOCAL: [&str; 15] = [
@@ -36,7 +36,7 @@ const ALWAYS_SEARCHED: usize = 1 << 20;
 const NOT_A_PIPELINE: usize = MAX_LISTED;
 
 /// Parses the text. Errors come with what could be made of it nevertheless.
-pub(super) fn parse(text: &str) -> (Spanned<DeTable<'_>>, Vec<Error>) {
+pub(crate) fn parse(text: &str) -> (Spanned<DeTable<'_>>, Vec<Error>) {
     let first = match DeTable::parse(text) {
         Ok(document) => return (document, Vec::new()),
         Err(first) => first,
@@ -62,7 +62,7 @@ const LONGEST_HEADER: usize = 4096;
 
 /// What syntax errors mean for the checks that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Damage {
+pub(crate) enum Damage {
     /// There are none.
     None,
     /// Something is defined twice; every value is there.
@@ -74,7 +74,7 @@ pub(super) enum Damage {
 }
 
 /// Records the syntax errors and tells how much the document can still be believed.
-pub(super) fn record(mistakes: &mut Collector, text: &str, errors: &[Error]) -> Damage {
+pub(crate) fn record(mistakes: &mut Collector, text: &str, errors: &[Error]) -> Damage {
     let mut damage = Damage::None;
     let repeats = OnceCell::new();
     let unclosed = errors.iter().any(|error| error.message().starts_with("unclosed array,"));
@@ -229,11 +229,11 @@ fn other(mistakes: &mut Collector, text: &str, at: Range<usize>, raw: &str) {
     let draft = mistakes.error(at.clone(), what);
     match what {
         "string values must be quoted" => {
-            draft.label("not a TOML value").help(format!("write it in quotes: {}", super::names::toml_text(found)));
+            draft.label("not a TOML value").help(format!("write it in quotes: {}", super::words::toml_text(found)));
         }
         "invalid boolean" | "invalid float" => {
             draft.label(format!("expected {expected}"));
-            draft.help(format!("for text, write it in quotes: {}", super::names::toml_text(found)));
+            draft.help(format!("for text, write it in quotes: {}", super::words::toml_text(found)));
         }
         "unexpected leading zero" => {
             draft.help("numbers have no leading zeros; write it in quotes if it is text");
