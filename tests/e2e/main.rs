@@ -11,17 +11,19 @@ mod forward;
 mod library;
 mod otlp;
 mod recover;
+#[path = "../../host/src/registry/tests/real_registry.rs"]
+#[expect(dead_code, reason = "shared with the library's own tests")]
+mod registry_server;
 mod reports;
 mod sandbox;
 mod secrets;
 mod summarize;
 mod support;
 mod together;
+mod tools;
 mod trace_file;
-#[path = "../../host/src/registry/tests/real_registry.rs"]
-#[expect(dead_code, reason = "shared with the library's own tests")]
-mod registry_server;
 mod trust;
 mod validate;
 mod verify;
+mod versions;
 mod wit_reference;

@@ -41,7 +41,9 @@ fn a_locked_run_refuses_whatever_differs_from_the_lock_and_says_what() {
     let made = bench.call(&["plugin", "lock"]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     let text = std::fs::read_to_string(bench.path().join("forensic.lock")).unwrap();
-    for part in ["report = \"own\"", "name = \"test.hostile\"", "version = \"0.1.0\"", "source = \"own.wasm\"", "data/*.json"] {
+    for part in
+        ["report = \"own\"", "name = \"test.hostile\"", "version = \"0.1.0\"", "source = \"own.wasm\"", "data/*.json"]
+    {
         assert!(text.contains(part), "{part}:\n{text}");
     }
     assert_eq!(bench.call(&["plugin", "lock", "--check"]).code, Some(0));
@@ -53,7 +55,12 @@ fn a_locked_run_refuses_whatever_differs_from_the_lock_and_says_what() {
     bench.write("own.wasm", hostile_guest());
 
     let pipeline = std::fs::read_to_string(bench.path().join("pipeline.toml")).unwrap();
-    bench.write("pipeline.toml", pipeline.replace("data/*.json", "data/**").replace("do = \"behave\" }", "do = \"behave\" }\nlimits = { memory = \"128MiB\" }"));
+    bench.write(
+        "pipeline.toml",
+        pipeline
+            .replace("data/*.json", "data/**")
+            .replace("do = \"behave\" }", "do = \"behave\" }\nlimits = { memory = \"128MiB\" }"),
+    );
     refused(&locked(), &bench, &["data/**", "data/*.json", "memory", "128MiB"]);
 
     bench.write("pipeline.toml", &pipeline);
@@ -93,7 +100,10 @@ fn a_host_that_wants_signatures_runs_what_is_signed_and_nothing_else() {
         command.env("FORENSIC_HOST_CONFIG", bench.path().join("forensic-host.toml")).output().unwrap().into()
     };
     refused(&run(), &bench, &["own.wasm has no signature", "require_signature"]);
-    openssl(bench.path(), &["pkeyutl", "-sign", "-rawin", "-inkey", "key.pem", "-in", "own.wasm", "-out", "own.wasm.sig"]);
+    openssl(
+        bench.path(),
+        &["pkeyutl", "-sign", "-rawin", "-inkey", "key.pem", "-in", "own.wasm", "-out", "own.wasm.sig"],
+    );
     bench.write("own.wasm", changed());
     refused(&run(), &bench, &["own.wasm", "signature", "does not count"]);
     bench.write("own.wasm", hostile_guest());
@@ -110,14 +120,24 @@ fn a_settings_file_with_mistakes_is_refused_with_all_of_them() {
     bench.write("settings.toml", "[plugin]\n[plugins]\nkeys = \"x\"\nrequire_signatur = true\n");
     let mut command = bench.command(&["run", "--run-id", "R"]);
     let ran: Ran = command.env("FORENSIC_HOST_CONFIG", "settings.toml").output().unwrap().into();
-    refused(&ran, &bench, &["settings.toml:1:2", "settings.toml:3:8", "did you mean `require_signature`?", "3 mistakes"]);
+    refused(
+        &ran,
+        &bench,
+        &["settings.toml:1:2", "settings.toml:3:8", "did you mean `require_signature`?", "3 mistakes"],
+    );
 }
 
 #[test]
 fn a_plugin_comes_from_a_registry_by_its_digest_and_is_kept() {
     let registry = RealRegistry::start();
     let reference = format!("oci://{}/acme/own:1.0", registry.address());
-    let upload = Upload { component: &hostile_guest(), imports: &[], exports: &[], signature: None, annotations: &Default::default() };
+    let upload = Upload {
+        component: &hostile_guest(),
+        imports: &[],
+        exports: &[],
+        signature: None,
+        annotations: &Default::default(),
+    };
     let digest = push(&Reference::parse(&reference).unwrap(), &upload, &Access::default()).unwrap();
     let bench = bench(&reference, "");
     let cache = tempfile::tempdir().unwrap();
@@ -131,7 +151,8 @@ fn a_plugin_comes_from_a_registry_by_its_digest_and_is_kept() {
     let lock = std::fs::read_to_string(bench.path().join("forensic.lock")).unwrap();
     assert!(lock.contains(&digest.to_string()) && lock.contains(&reference), "{lock}");
     // Another component under the same tag changes nothing: the lock has the digest. And no network is needed any more.
-    let other = Upload { component: &changed(), imports: &[], exports: &[], signature: None, annotations: &Default::default() };
+    let other =
+        Upload { component: &changed(), imports: &[], exports: &[], signature: None, annotations: &Default::default() };
     push(&Reference::parse(&reference).unwrap(), &other, &Access::default()).unwrap();
     drop(registry);
     let ran = call(&run);
@@ -146,7 +167,15 @@ fn explain_says_what_each_plugin_gets_and_runs_nothing() {
     let ran = bench.call(&["run", "--run-id", "R", "--explain"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(!bench.run_dir().exists());
-    for words in ["own.wasm", "neither locked nor signed", "part of this program", "data/*.json", "no file", "memory 128MiB (default 64MiB)", "may call    trace, artifacts, log"] {
+    for words in [
+        "own.wasm",
+        "neither locked nor signed",
+        "part of this program",
+        "data/*.json",
+        "no file",
+        "memory 128MiB (default 64MiB)",
+        "may call    trace, artifacts, log",
+    ] {
         assert!(ran.stdout.contains(words), "{words}:\n{}", ran.stdout);
     }
     let ran = bench.call(&["run", "--run-id", "R", "--explain", "--format", "json"]);

@@ -48,6 +48,9 @@ pub(super) enum Command {
     /// Look into traces
     #[command(subcommand)]
     Trace(TraceCommand),
+    /// Write report plugins: look at them, check them, test them
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Print the WIT package that report plugins are written against
     Wit(WitCommand),
 }
@@ -92,6 +95,17 @@ pub(super) struct ValidateCommand {
     /// How to print what is wrong: text to standard error, JSON to standard output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PluginPushCommand {
+    /// Where to: `oci://host/repository:tag`
+    pub(super) reference: String,
+    /// The component
+    pub(super) component: PathBuf,
+    /// A detached signature that goes with it
+    #[arg(long, value_name = "FILE")]
+    pub(super) signature: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -184,6 +198,65 @@ pub(super) struct MergeCommand {
     /// Where to write the result [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PluginCommand {
+    /// Say whether a plugin runs here, what it asks for, and what could be better
+    Check(CheckCommand),
+    /// Show what a component says of itself, and run nothing
+    Inspect(InspectCommand),
+    /// Render a plugin's recorded runs in the sandbox and compare with its golden files
+    Test(TestCommand),
+    /// Compile plugins now, so that the first run needn't
+    Precompile(PrecompileCommand),
+    /// Write forensic.lock: which plugins a pipeline runs, and what they get
+    Lock(PluginLockCommand),
+    /// Push a component to an OCI registry
+    Push(PluginPushCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckCommand {
+    /// A component, or a folder with a `plugin.toml`
+    #[arg(default_value = ".")]
+    pub(super) plugin: PathBuf,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InspectCommand {
+    /// A component, or a folder with a `plugin.toml`
+    #[arg(default_value = ".")]
+    pub(super) plugin: PathBuf,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TestCommand {
+    /// The folder with the `plugin.toml`
+    #[arg(default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// Write the golden files instead of comparing with them
+    #[arg(long)]
+    pub(super) update: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PrecompileCommand {
+    /// Components, or folders with a `plugin.toml`
+    #[arg(required = true)]
+    pub(super) plugins: Vec<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]

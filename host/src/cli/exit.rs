@@ -11,6 +11,8 @@ pub(super) enum Exit {
     StageFailed,
     /// A run directory is not what the run left behind.
     NotIntact,
+    /// A plugin does not give what its golden files hold.
+    Differs,
     /// Wrong usage or configuration.
     Usage,
     /// The run ran into its timeout.
@@ -27,7 +29,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Success => 0,
-            Exit::StageFailed | Exit::NotIntact => 1,
+            Exit::StageFailed | Exit::NotIntact | Exit::Differs => 1,
             Exit::Usage => 2,
             Exit::Timeout => 3,
             Exit::Policy => 4,

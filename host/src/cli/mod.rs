@@ -5,6 +5,7 @@
 mod args;
 mod exit;
 mod explain;
+mod plugin;
 mod progress;
 mod recover;
 mod report;
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Trace(TraceCommand::Summarize(ref command)) => trace::summarize(command),
         Command::Trace(TraceCommand::Export(ref command)) => trace::export(command),
         Command::Trace(TraceCommand::Merge(ref command)) => trace::merge(command, &arguments.common),
+        Command::Plugin(ref command) => plugin::plugin(command, &arguments.common),
         Command::Wit(ref command) => wit::wit(command),
     };
     match outcome {

@@ -27,6 +27,9 @@ pub use model::{
     StageId, Telemetry,
 };
 
+pub(crate) use names::{id_problem, repaired_id};
+pub(crate) use reports::{read_globs, read_limits};
+
 /// Largest pipeline file, in bytes.
 pub const MAX_FILE: u64 = 64 << 20;
 

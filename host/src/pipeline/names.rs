@@ -4,7 +4,7 @@
 pub(super) const MAX_ID: usize = 128;
 
 /// Why an id is refused, or nothing.
-pub(super) fn id_problem(id: &str) -> Option<String> {
+pub(crate) fn id_problem(id: &str) -> Option<String> {
     if id.is_empty() {
         return Some("it is empty".to_owned());
     }
@@ -26,7 +26,7 @@ fn allowed_in_id(c: char) -> bool {
 }
 
 /// A valid id close to an invalid one.
-pub(super) fn repaired_id(id: &str) -> Option<String> {
+pub(crate) fn repaired_id(id: &str) -> Option<String> {
     let mut fixed: String = id.chars().take(MAX_ID).map(|c| if allowed_in_id(c) { c } else { '_' }).collect();
     while fixed.contains("..") {
         fixed = fixed.replace("..", ".");

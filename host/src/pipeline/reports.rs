@@ -138,7 +138,8 @@ fn read_plugin(reader: &mut Reader, field: &Field<'_>, dir: &Path, builtins: &[&
     None
 }
 
-fn read_globs(reader: &mut Reader, field: &Field<'_>) -> Vec<String> {
+/// The patterns of a grant of files; what is wrong with them is recorded.
+pub(crate) fn read_globs(reader: &mut Reader, field: &Field<'_>) -> Vec<String> {
     let globs = reader.strings(field, "an array of file patterns").unwrap_or_default();
     if globs.len() > MAX_GLOBS {
         reader.bad_value(field, format!("it has {} patterns, at most {MAX_GLOBS} are allowed", globs.len()));
@@ -192,7 +193,8 @@ fn glob_problem(glob: &str) -> Option<(String, Option<String>)> {
     compiled.err().map(|error| (error.kind().to_string(), None))
 }
 
-fn read_limits(reader: &mut Reader, field: &Field<'_>) -> Limits {
+/// A table of limits; what is wrong with it is recorded.
+pub(crate) fn read_limits(reader: &mut Reader, field: &Field<'_>) -> Limits {
     let mut limits = Limits::default();
     let Some(table) = reader.table(field, "a table such as `{ time = \"5s\" }`") else { return limits };
     let keys = TABLE.map(|spec| spec.key);

@@ -2,6 +2,7 @@
 
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
+use super::producers::{self, Producer};
 use super::{LoadError, grants};
 use crate::files::sha256;
 use crate::limits::{Limit, Limits};
@@ -27,6 +28,12 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// The imports that this host does not grant.
     pub refused: Vec<Refusal>,
+    /// It imports nothing but the report API: it needs no WASI, and what it does depends on nothing else.
+    pub pure: bool,
+    /// Languages that it is written in, as far as its tools say: `Rust`; `Python` before what the interpreter is made of.
+    pub languages: Vec<String>,
+    /// The tools that made it, by their own account.
+    pub producers: Vec<Producer>,
 }
 
 /// An import that a plugin doesn't get.
@@ -61,7 +68,18 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection, LoadError> {
         .filter_map(|import| Some(Refusal { import: import.clone(), why: grants::refuse(import)? }))
         .collect();
     let api = seen.api.clone().or_else(|| seen.named_api());
-    Ok(Inspection { digest: sha256(bytes), size, api, imports: seen.imports, exports: seen.exports, refused })
+    let pure = seen.imports.iter().all(|import| grants::api(import).is_some());
+    Ok(Inspection {
+        digest: sha256(bytes),
+        size,
+        api,
+        imports: seen.imports,
+        exports: seen.exports,
+        refused,
+        pure,
+        languages: producers::languages(&seen.producers),
+        producers: seen.producers,
+    })
 }
 
 impl Inspection {
@@ -93,6 +111,7 @@ struct Seen {
     api: Option<String>,
     imports: Vec<String>,
     exports: Vec<String>,
+    producers: Vec<Producer>,
 }
 
 impl Seen {
@@ -121,6 +140,9 @@ impl Seen {
                 Payload::CustomSection(section) if section.name() == API_SECTION => {
                     self.api(section.data())?;
                 }
+                Payload::CustomSection(section) if section.name() == producers::SECTION => {
+                    producers::read(section.data(), &mut self.producers);
+                }
                 _ => {}
             }
         }
@@ -134,9 +156,7 @@ impl Seen {
 
     fn api(&mut self, data: &[u8]) -> Result<(), LoadError> {
         let version = std::str::from_utf8(data).ok().map(str::trim);
-        let numeric =
-            |text: &str| text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-        match version.filter(|text| text.len() <= API_SECTION_MAX && numeric(text)) {
+        match version.filter(|text| text.len() <= API_SECTION_MAX && is_version(text)) {
             Some(version) => {
                 // A component may hold several modules; the one that this host can't serve counts.
                 if self.api.as_deref().is_none_or(grants::serves) {
@@ -147,6 +167,15 @@ impl Seen {
             None => Err(LoadError::Malformed(format!("its section `{API_SECTION}` holds no version"))),
         }
     }
+}
+
+/// `0.1`, `0.1.0`, or with a pre-release, `0.1.0-rc.1`: a version that no host serves is still one to be told of.
+fn is_version(text: &str) -> bool {
+    let (numbers, pre) = text.split_once('-').map_or((text, None), |(numbers, pre)| (numbers, Some(pre)));
+    let parts =
+        |text: &str, fits: fn(u8) -> bool| text.split('.').all(|part| !part.is_empty() && part.bytes().all(fits));
+    parts(numbers, |b| b.is_ascii_digit())
+        && pre.is_none_or(|pre| parts(pre, |b| b.is_ascii_alphanumeric() || b == b'-'))
 }
 
 /// Checks all of it, the code of every function too. Once for each digest: what was compiled was valid.

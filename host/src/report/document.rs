@@ -1,5 +1,8 @@
 //! A plugin's document into Markdown: every block drawn by the host, every text only text, nothing above the frame's
 //! level, and never more than its room.
+//!
+//! Links are what a links block says and `links` lets through. An address in any other text is shown as code, because
+//! forges would make a link of it (`escape`); schemes that they leave alone stay words.
 
 use super::escape::{cell, clip, code, fence, inline, paragraphs};
 use super::links::{Destination, destination, page};

@@ -11,7 +11,7 @@ use crate::report::PluginIdentity;
 use crate::telemetry::RunTelemetry;
 
 /// Times in Unix nanoseconds.
-pub(super) struct Call<'a> {
+pub(super) struct GuestCall<'a> {
     pub(super) telemetry: &'a RunTelemetry,
     /// The span of the call.
     pub(super) parent: &'a SpanContext,
@@ -22,7 +22,7 @@ pub(super) struct Call<'a> {
     pub(super) end: u64,
 }
 
-impl Call<'_> {
+impl GuestCall<'_> {
     /// Records the spans of the call.
     pub(super) fn record(&self, guest: &GuestSpans) {
         let time = |since: std::time::Duration| self.start.saturating_add(nanos(since)).min(self.end);

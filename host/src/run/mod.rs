@@ -5,6 +5,7 @@
 //! May live here: the order of things, and `run.json`, the record of a run. What is done in each step lives in
 //! the modules that it calls.
 
+pub(crate) mod calling;
 mod components;
 mod guest_spans;
 mod history;
@@ -16,6 +17,7 @@ mod sdk;
 mod secrets;
 mod trust;
 
+pub use calling::Usage;
 pub use components::{Component, ComponentError, Fetching};
 pub use rebuild::rebuild;
 pub use record::{
@@ -23,8 +25,10 @@ pub use record::{
     TelemetryRecord,
 };
 pub use recover::{RecoverError, Recovered, recover};
+pub(crate) use reporting::render;
 pub use reporting::{ReportError, ReportOutcome, Reported};
 pub use sdk::{PluginSettings, QuantSdk, RunError, RunOptions, RunOutcome};
+pub(crate) use secrets::gather_again;
 pub use secrets::{Origin, SecretError, SecretProblem};
 pub(crate) use trust::as_locked;
 pub use trust::{Checked, Trust, TrustPolicy, lock_path};

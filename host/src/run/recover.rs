@@ -12,7 +12,7 @@ use crate::conventions::{attr, error_type, kind, result};
 use crate::directory::{DATA, DirectoryError, RunDirectory, TRACE_NAME, log_path};
 use crate::evidence::{Evidence, SIGNATURE, Taken};
 use crate::files::sha256;
-use crate::run::reporting::{TraceState, read_trace};
+use crate::run::calling::{TraceState, read_trace};
 use crate::telemetry::{Interrupted, Unfinished};
 use crate::trace::Run;
 

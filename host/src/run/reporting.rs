@@ -3,8 +3,7 @@
 //! A live run and a later [`rebuild`](super::rebuild) take the same way and give the same bytes. Plugins never see the spans of
 //! report plugins, because in a live run those do not exist yet.
 
-use std::borrow::Cow;
-use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,28 +11,24 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind};
 
-use super::record::{RUNNING, RecordError, ReportRecord, RunRecord};
+use super::calling::{Answer, TraceState, call, component, failed, identity, read_trace, trace_input};
+use super::guest_spans::GuestCall;
+use super::record::{RUNNING, RecordError, RunRecord};
 use super::sdk::PluginSettings;
-use crate::builtins;
-use crate::clock::Clock;
+use crate::clock::{Clock, nanos};
 use crate::conventions::{attr, error_type, kind};
 use crate::dag::Stop;
-use crate::directory::{DirectoryError, REPORTS, RunDirectory, TRACE, is_host_file};
+use crate::directory::{DirectoryError, REPORTS, RunDirectory, TRACE};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{SignError, VerifyError};
-use crate::files::sha256;
 use crate::pipeline::FailOn;
-use crate::plugin::document::{Level, PluginError};
-use crate::plugin::{
-    Artifacts, CallFailure, CallReport, Engine, EngineError, EngineSettings, GrantError, Inputs, LoadError, LogLine,
-    PastRun as PluginPastRun, Request, TraceInput,
-};
+use crate::plugin::{Engine, EngineError, EngineSettings, GuestSpans};
 use crate::redact::{Redactor, RuleError};
 use crate::report::{
-    self, Baseline, Failure, FindingCounts, LogTail, PluginIdentity, ReportInput, RunFacts, Section, Status,
+    self, Baseline, Failure, FindingCounts, LogTail, Rendered, ReportInput, RunFacts, Section, Status,
 };
 use crate::telemetry::RunTelemetry;
-use crate::trace::{Run, Summary, Trace, inside, summarize};
+use crate::trace::{Run, Summary, inside, summarize};
 
 /// Lines of a failed attempt's log that the report shows.
 const TAIL_LINES: usize = 20;
@@ -126,18 +121,7 @@ pub(super) fn call_plugins(
     }
     let mut masked = 0;
     let engine = Engine::new(EngineSettings { compiler: plugins.compiler.clone(), cache: plugins.cache.clone() })?;
-    let trace = match read_trace(directory)? {
-        TraceState::Read(trace) => {
-            let trace = trace.without_reports();
-            TraceInput::Available {
-                summary: Arc::new(summarize(&trace)),
-                history: past_runs(record),
-                trace: Arc::new(trace),
-            }
-        }
-        TraceState::Missing => TraceInput::Missing,
-        TraceState::Unreadable(why) => TraceInput::Unreadable(why),
-    };
+    let trace = trace_input(directory, record)?;
     if let Some(warning) = engine.warning() {
         observer.on_event(&RunEvent::Warning { text: warning });
     }
@@ -146,13 +130,14 @@ pub(super) fn call_plugins(
         let clock = spans.map_or_else(Clock::start, |spans| spans.clock);
         let start = clock.now();
         // Asked to stop, a run still writes its report; only a second wish cuts the plugins short.
-        let mut section = if stop.is_some_and(Stop::kill_requested) {
+        let Answer { mut section, usage } = if stop.is_some_and(Stop::kill_requested) {
             let failure =
                 Failure { text: "The plugin was not called: the run was killed.".into(), ..Failure::default() };
-            failed(report, identity(report), failure)
+            Answer { section: failed(report, identity(report), failure), usage: None }
         } else {
-            call(&engine, directory, report, &trace)
+            call(&engine, directory, report, component(directory, report), &trace)
         };
+        let called = clock.now();
         masked += section.redact(redactor);
         let end = clock.now();
         let failure = match &section.status {
@@ -181,6 +166,19 @@ pub(super) fn call_plugins(
             );
             if failure.is_some() {
                 span.set(KeyValue::new(attr::ERROR_TYPE, error_type::PLUGIN));
+            }
+            if let Some(usage) = &usage {
+                let GuestSpans { dropped, cut, .. } = usage.spans;
+                for (key, count) in [(attr::GUEST_SPANS_DROPPED, dropped), (attr::GUEST_SPANS_CUT, cut)] {
+                    if count > 0 {
+                        span.set(KeyValue::new(key, i64::try_from(count).unwrap_or(i64::MAX)));
+                    }
+                }
+                let parent = span.context();
+                let began = called.saturating_sub(nanos(usage.elapsed)).max(start);
+                let plugin = &section.plugin;
+                GuestCall { telemetry: spans.telemetry, parent: &parent, plugin, start: began, end: called }
+                    .record(&usage.spans);
             }
             span.end(end, failure.map(str::to_owned));
         }
@@ -218,6 +216,36 @@ pub(super) fn draw(
     redactor: &Redactor,
     note: Option<&str>,
 ) -> Result<Drawn, ReportError> {
+    let (rendered, summary) = render(directory, record, &sections, words, redactor, note)?;
+    let mut files: Vec<(String, String)> =
+        rendered.sections.into_iter().map(|(id, markdown)| (format!("{id}.md"), markdown)).collect();
+    files.push((format!("{REPORT}.html"), rendered.html));
+    files.push((format!("{REPORT}.json"), rendered.json));
+    files.push((format!("{REPORT}.md"), rendered.markdown));
+    let reports = sections
+        .into_iter()
+        .map(|section| ReportOutcome {
+            failure: match section.status {
+                Status::Ok => None,
+                Status::Failed(failure) => Some(failure.text),
+            },
+            fails_run: section.fails_run,
+            id: section.report_id,
+        })
+        .collect();
+    let report = directory.path().join(REPORTS).join(format!("{REPORT}.md"));
+    Ok(Drawn { files, reported: Reported { report, reports, findings: rendered.findings, summary } })
+}
+
+/// The texts of a report, from the run directory and what the plugins gave. `words`: values that were masked in it.
+pub(crate) fn render(
+    directory: &RunDirectory,
+    record: &RunRecord,
+    sections: &[Section],
+    words: u64,
+    redactor: &Redactor,
+    note: Option<&str>,
+) -> Result<(Rendered, Option<Arc<Summary>>), ReportError> {
     let (trace, trace_problem) = match read_trace(directory)? {
         TraceState::Read(trace) => (Some(trace), None),
         TraceState::Missing => (None, Some(format!("{TRACE} is missing"))),
@@ -256,223 +284,9 @@ pub(super) fn draw(
         inside: inside.as_ref(),
         tails: &tails,
         baseline: baseline.as_ref(),
-        sections: &sections,
+        sections,
     });
-    let mut files: Vec<(String, String)> =
-        rendered.sections.into_iter().map(|(id, markdown)| (format!("{id}.md"), markdown)).collect();
-    files.push((format!("{REPORT}.json"), rendered.json));
-    files.push((format!("{REPORT}.md"), rendered.markdown));
-    let reports = sections
-        .into_iter()
-        .map(|section| ReportOutcome {
-            failure: match section.status {
-                Status::Ok => None,
-                Status::Failed(failure) => Some(failure.text),
-            },
-            fails_run: section.fails_run,
-            id: section.report_id,
-        })
-        .collect();
-    let report = directory.path().join(REPORTS).join(format!("{REPORT}.md"));
-    Ok(Drawn { files, reported: Reported { report, reports, findings: rendered.findings, summary } })
-}
-
-pub(super) enum TraceState {
-    Read(Box<Trace>),
-    Missing,
-    Unreadable(String),
-}
-
-pub(super) fn read_trace(directory: &RunDirectory) -> Result<TraceState, DirectoryError> {
-    Ok(match directory.file(TRACE)? {
-        None => TraceState::Missing,
-        Some(file) => match Trace::read(BufReader::with_capacity(1 << 18, file)) {
-            Ok(trace) => TraceState::Read(Box::new(trace)),
-            Err(error) => TraceState::Unreadable(error.to_string()),
-        },
-    })
-}
-
-fn past_runs(record: &RunRecord) -> Arc<[PluginPastRun]> {
-    record
-        .history
-        .iter()
-        .map(|past| PluginPastRun {
-            id: past.run_id.clone(),
-            pipeline: record.pipeline.name.clone(),
-            profile: record.pipeline.profile.clone(),
-            outcome: past.result.clone(),
-            trace_id: past.trace_id.clone(),
-            start_time: past.start_time,
-            end_time: past.end_time,
-            wall_ns: past.end_time.saturating_sub(past.start_time),
-            slots: past.slots,
-            stages: past.stages,
-            spans: past.spans,
-        })
-        .collect()
-}
-
-fn call(engine: &Engine, directory: &RunDirectory, report: &ReportRecord, trace: &TraceInput) -> Section {
-    let mut plugin = identity(report);
-    let component = match component(directory, report) {
-        Ok(component) => component,
-        Err(text) => return failed(report, plugin, Failure { text, ..Failure::default() }),
-    };
-    let limits = report.limits();
-    let loaded = match engine.load(&report.id, &component, &limits) {
-        Ok(loaded) => loaded,
-        Err(error) => return failed(report, plugin, load_failure(&error)),
-    };
-    let artifacts = match grant(directory, report) {
-        Ok(artifacts) => artifacts,
-        Err(error) => {
-            let text = format!("The plugin's artifacts can't be granted: {error}.");
-            return failed(report, plugin, Failure { text, ..Failure::default() });
-        }
-    };
-    let request = Request { report_id: report.id.clone(), config: report.config.to_string() };
-    let skipped: Vec<LogLine> = artifacts
-        .skipped()
-        .iter()
-        .map(|skipped| LogLine { level: Level::Warn, text: format!("the host could not grant {skipped}") })
-        .collect();
-    let inputs = Inputs { trace: trace.clone(), artifacts };
-    let CallReport { info, outcome, fuel, log, log_dropped, .. } = engine.call(&loaded, request, &inputs, &limits);
-    let log = [skipped, log].concat();
-    if let Some(info) = info {
-        (plugin.name, plugin.version, plugin.title) = (info.name, info.version, info.title);
-    }
-    let mut limits_hit = Vec::new();
-    if log_dropped > 0 {
-        limits_hit.push(limits.exceeded(crate::limits::Limit::Log, None));
-    }
-    let (status, document) = match outcome {
-        Ok(document) => (Status::Ok, Some(document)),
-        Err(failure) => {
-            if let CallFailure::Limit { message, .. } = &failure {
-                limits_hit.push(message.clone());
-            }
-            (Status::Failed(call_failure(failure)), None)
-        }
-    };
-    Section {
-        report_id: report.id.clone(),
-        plugin,
-        status,
-        fails_run: fails_run(report),
-        fuel,
-        limits_hit,
-        log,
-        log_dropped,
-        document,
-    }
-}
-
-fn identity(report: &ReportRecord) -> PluginIdentity {
-    PluginIdentity { source: report.plugin.clone(), digest: report.sha256.clone(), ..PluginIdentity::default() }
-}
-
-fn fails_run(report: &ReportRecord) -> bool {
-    report.on_failure == "fail"
-}
-
-fn failed(report: &ReportRecord, plugin: PluginIdentity, failure: Failure) -> Section {
-    Section {
-        report_id: report.id.clone(),
-        plugin,
-        status: Status::Failed(failure),
-        fails_run: fails_run(report),
-        fuel: 0,
-        limits_hit: Vec::new(),
-        log: Vec::new(),
-        log_dropped: 0,
-        document: None,
-    }
-}
-
-/// The component that the record names: the same bytes, or none.
-fn component(directory: &RunDirectory, report: &ReportRecord) -> Result<Cow<'static, [u8]>, String> {
-    let name = report.plugin.strip_prefix("builtin:");
-    let builtin = name.and_then(builtins::find);
-    let bytes = match (name, builtin) {
-        (Some(_), Some(builtin)) => Cow::Borrowed(builtin.component),
-        (Some(_), None) => return Err(format!("This host has no plugin `{}`.", report.plugin)),
-        (None, _) => {
-            let unreadable =
-                |why: &dyn std::fmt::Display| format!("The plugin `{}` can't be read: {why}.", report.plugin);
-            let file = directory.file(&report.plugin).map_err(|error| unreadable(&error))?;
-            let mut bytes = Vec::new();
-            file.ok_or_else(|| unreadable(&"it is not in the run directory"))?
-                .read_to_end(&mut bytes)
-                .map_err(|error| unreadable(&error))?;
-            Cow::Owned(bytes)
-        }
-    };
-    let digest = builtin.map_or_else(|| sha256(&bytes), |builtin| builtin.sha256.to_owned());
-    if digest == report.sha256 {
-        Ok(bytes)
-    } else {
-        Err(format!(
-            "The plugin `{}` is not the one of the run: its SHA-256 is {digest}, the record says {}. Use the version of \
-             forensic-host that made the run, or restore the file.",
-            report.plugin, report.sha256
-        ))
-    }
-}
-
-/// The host's own files are never granted: the trace has an interface of its own, and reports don't feed on reports.
-fn grant(directory: &RunDirectory, report: &ReportRecord) -> Result<Artifacts, GrantError> {
-    Artifacts::grant(directory.dir(), &report.artifacts, is_host_file)
-}
-
-fn load_failure(error: &LoadError) -> Failure {
-    let (operator, author) = match error {
-        LoadError::Refused(_) => (
-            "Run it only if you know why it wants this: this host grants no such thing.",
-            "Build it for a target without these imports; the SDK needs none of them.",
-        ),
-        LoadError::OtherApi { .. } => (
-            "Ask for a version of the plugin for this host, or use a newer host.",
-            "Build it against the WIT package that `forensic-host wit` of this host prints.",
-        ),
-        LoadError::OtherTypes(_) | LoadError::NotAPlugin { .. } => (
-            "Ask its author for a build against this host's report API.",
-            "Build it against the WIT package that `forensic-host wit` prints.",
-        ),
-        _ => return Failure { text: error.to_string(), ..Failure::default() },
-    };
-    Failure { text: error.to_string(), operator: Some(operator.into()), author: Some(author.into()) }
-}
-
-fn call_failure(failure: CallFailure) -> Failure {
-    match failure {
-        CallFailure::Trap(trap) => {
-            let advice = format!(" {} For its author: {}", trap.operator, trap.author);
-            let text = trap.to_string();
-            Failure {
-                text: text.strip_suffix(&advice).unwrap_or(&text).to_owned(),
-                operator: Some(trap.operator.clone()),
-                author: Some(trap.author.clone()),
-            }
-        }
-        CallFailure::Plugin(PluginError::InvalidConfig(_)) => Failure {
-            text: failure.to_string(),
-            operator: Some("Correct `config` of this report stage in the pipeline.".into()),
-            author: None,
-        },
-        CallFailure::Plugin(PluginError::MissingData(_)) => Failure {
-            text: failure.to_string(),
-            operator: Some("See that a stage writes it, and that `artifacts` of this report stage covers it.".into()),
-            author: None,
-        },
-        CallFailure::BadDocument { .. } => Failure {
-            text: failure.to_string(),
-            operator: Some("Tell its author.".into()),
-            author: Some("See the rules for documents in types.wit, which `forensic-host wit` prints.".into()),
-        },
-        other => Failure { text: other.to_string(), ..Failure::default() },
-    }
+    Ok((rendered, summary))
 }
 
 /// The ends of failed attempts' logs, first those of the attempts that decided their stage's result.

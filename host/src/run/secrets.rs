@@ -120,7 +120,7 @@ struct Sources<'a> {
 
 /// Gathers the rules again for the report of a run that ended, from what its record tells. A secret that is not to be had any more is no reason not
 /// to write a report: the run's own files hold none. Returns what is to be told of that.
-pub(super) fn gather_again(
+pub(crate) fn gather_again(
     record: &RedactionRecord,
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<(Rules, Vec<String>), RuleError> {

@@ -6,15 +6,14 @@ use super::super::{Exit, Failure, Outcome, plugin_settings, validate};
 use crate::lock::{Lock, LockError};
 use crate::pipeline::ReportStage;
 use crate::plugin::{Artifacts, Engine, EngineSettings, Inputs, Request, TraceInput};
-use crate::run::{Checked, PluginSettings, as_locked, lock_path};
+use crate::run::{Checked, as_locked, lock_path};
 
 pub(super) fn lock(command: &PluginLockCommand, common: &Common) -> Outcome {
     let pipeline = validate::load(&command.pipeline)?;
     let path = lock_path(&command.pipeline);
     let plugins = plugin_settings()?;
-    let engine =
-        Engine::new(EngineSettings { compiler: plugins.compiler.clone(), cache: plugins.cache.clone() })
-            .map_err(Failure::internal)?;
+    let engine = Engine::new(EngineSettings { compiler: plugins.compiler.clone(), cache: plugins.cache.clone() })
+        .map_err(Failure::internal)?;
     let before = match Lock::read(&path) {
         Ok(lock) => lock,
         Err(LockError::Missing(_)) => Lock::default(),
@@ -26,8 +25,7 @@ pub(super) fn lock(command: &PluginLockCommand, common: &Common) -> Outcome {
         let (name, version) = describe(&engine, report, &component.bytes)?;
         let Checked { component, trust } =
             plugins.judge(report, component, Some((&name, &version))).map_err(Failure::usage)?;
-        let locked =
-            as_locked(report, &component, trust.signed_by, &path, name, version).map_err(Failure::usage)?;
+        let locked = as_locked(report, &component, trust.signed_by, &path, name, version).map_err(Failure::usage)?;
         plugins_now.push(locked);
     }
     let lock = Lock::new(plugins_now);
@@ -50,8 +48,7 @@ pub(super) fn lock(command: &PluginLockCommand, common: &Common) -> Outcome {
 /// doesn't matter.
 fn describe(engine: &Engine, report: &ReportStage, component: &[u8]) -> Result<(String, String), Failure> {
     let failed = |why: String| Failure::usage(anyhow::anyhow!("report {}: {why}", report.id));
-    let plugin =
-        engine.load(&report.id, component, &report.limits).map_err(|error| failed(error.to_string()))?;
+    let plugin = engine.load(&report.id, component, &report.limits).map_err(|error| failed(error.to_string()))?;
     let request = Request { report_id: report.id.clone(), config: report.config.to_string() };
     let inputs = Inputs { trace: TraceInput::Missing, artifacts: Artifacts::none() };
     let called = engine.call(&plugin, request, &inputs, &report.limits);

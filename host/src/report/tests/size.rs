@@ -153,23 +153,3 @@ fn many_reports_fit() {
     assert!(rendered.html.len() < HTML_MAX, "{}", rendered.html.len());
     read(&rendered.html);
 }
-
-#[test]
-fn zz_timing() {
-    use std::time::Instant;
-    let mut sample = Sample::worked();
-    sample.sections = vec![section("risk.report_meta", super::sample::everything()), failed_section("acme.broken")];
-    let time = |name: &str, sample: &Sample| {
-        let start = Instant::now();
-        let html = super::super::html::report(&sample.input());
-        let took = start.elapsed();
-        let start = Instant::now();
-        let all = render(&sample.input());
-        eprintln!("{name}: html {} KB in {took:?}, md {} KB, json {} KB, all in {:?}", html.len() >> 10, all.markdown.len() >> 10, all.json.len() >> 10, start.elapsed());
-    };
-    time("example", &sample);
-    time("example", &sample);
-    time("20k", &Sample::of_trace(&twenty_thousand_stages()));
-    sample.sections = large().into_iter().enumerate().map(|(i, made)| section(&format!("r{i}"), made)).collect();
-    time("large", &sample);
-}

@@ -4,8 +4,8 @@
 use std::hint::black_box;
 
 use forensic_guest_sdk::{
-    Attribute, Cell, Chart, Column, Document, Host, Level, PluginError, PluginInfo, ReportPlugin, Request, Severity, Series, SpanQuery,
-    Table, export_plugin,
+    Attribute, Cell, Chart, Column, Document, Host, Level, PluginError, PluginInfo, ReportPlugin, Request, Series,
+    Severity, SpanQuery, Table, export_plugin,
 };
 
 /// The plugin.
@@ -98,7 +98,8 @@ impl ReportPlugin for Hostile {
                 document.finding(Severity::Warning, "stage a", "It could be better.");
             }
             "spans" => {
-                let outer = host.start_span("outer", &[Attribute::text("forensic.kind", "stage"), Attribute::integer("rows", 7)]);
+                let outer = host
+                    .start_span("outer", &[Attribute::text("forensic.kind", "stage"), Attribute::integer("rows", 7)]);
                 let inner = host.start_span("inner", &[]);
                 inner.add_event("half way", &[]);
                 inner.fail("nothing to read");
