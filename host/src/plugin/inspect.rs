@@ -1,7 +1,10 @@
 //! What a component's bytes say before anything is compiled: its digest, its API version, its imports and exports.
 
+use serde::Serialize;
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
+use super::nesting::Nesting;
+use super::producers::{self, Producer};
 use super::{LoadError, grants};
 use crate::files::sha256;
 use crate::limits::{Limit, Limits};
@@ -12,7 +15,7 @@ const API_SECTION: &str = "forensic:api";
 const API_SECTION_MAX: usize = 32;
 
 /// What `plugin inspect` shows of a component.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Inspection {
     /// SHA-256 of the bytes, hexadecimal.
     pub digest: String,
@@ -27,10 +30,16 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// The imports that this host does not grant.
     pub refused: Vec<Refusal>,
+    /// It imports nothing but the report API: it needs no WASI, and what it does depends on nothing else.
+    pub pure: bool,
+    /// Languages that it is written in, as far as its tools say: `Rust`; `Python` before what the interpreter is made of.
+    pub languages: Vec<String>,
+    /// The tools that made it, by their own account.
+    pub producers: Vec<Producer>,
 }
 
 /// An import that a plugin doesn't get.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
     /// The import's name.
     pub import: String,
@@ -55,16 +64,34 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection, LoadError> {
     }
     let mut seen = Seen::default();
     seen.walk(bytes)?;
+    if let Some(why) = seen.nesting.verdict() {
+        return Err(LoadError::CompileLimit(why));
+    }
     let refused = seen
         .imports
         .iter()
         .filter_map(|import| Some(Refusal { import: import.clone(), why: grants::refuse(import)? }))
         .collect();
     let api = seen.api.clone().or_else(|| seen.named_api());
-    Ok(Inspection { digest: sha256(bytes), size, api, imports: seen.imports, exports: seen.exports, refused })
+    Ok(Inspection {
+        digest: sha256(bytes),
+        size,
+        api,
+        pure: seen.imports.iter().all(|import| grants::api(import).is_some()),
+        languages: producers::languages(&seen.producers),
+        producers: seen.producers,
+        imports: seen.imports,
+        exports: seen.exports,
+        refused,
+    })
 }
 
 impl Inspection {
+    /// Whether it needs WASI to start: it brings an interpreter along, or a library that expects an operating system.
+    pub fn uses_wasi(&self) -> bool {
+        self.imports.iter().any(|import| grants::is_wasi(import))
+    }
+
     /// Whether this host can run it.
     ///
     /// # Errors
@@ -93,6 +120,8 @@ struct Seen {
     api: Option<String>,
     imports: Vec<String>,
     exports: Vec<String>,
+    producers: Vec<Producer>,
+    nesting: Nesting,
 }
 
 impl Seen {
@@ -100,7 +129,9 @@ impl Seen {
         // Depth 1 is the component itself: only its own imports and exports are promises.
         let mut depth = 0;
         for payload in Parser::new(0).parse_all(bytes) {
-            match payload.map_err(malformed)? {
+            let payload = payload.map_err(malformed)?;
+            self.nesting.see(&payload);
+            match payload {
                 Payload::Version { encoding, .. } => {
                     if depth == 0 && encoding == Encoding::Module {
                         return Err(LoadError::CoreModule);
@@ -121,6 +152,16 @@ impl Seen {
                 Payload::CustomSection(section) if section.name() == API_SECTION => {
                     self.api(section.data())?;
                 }
+                Payload::CustomSection(section) if section.name() == producers::SECTION => {
+                    producers::read(section.data(), &mut self.producers);
+                }
+                Payload::ExportSection(section) => {
+                    // The interpreter's own exports are thousands; one is enough.
+                    let mut exports = section.into_iter().flatten();
+                    if let Some(python) = exports.find_map(|export| producers::from_export(export.name)) {
+                        producers::add(python, &mut self.producers);
+                    }
+                }
                 _ => {}
             }
         }
@@ -134,9 +175,7 @@ impl Seen {
 
     fn api(&mut self, data: &[u8]) -> Result<(), LoadError> {
         let version = std::str::from_utf8(data).ok().map(str::trim);
-        let numeric =
-            |text: &str| text.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-        match version.filter(|text| text.len() <= API_SECTION_MAX && numeric(text)) {
+        match version.filter(|text| text.len() <= API_SECTION_MAX && is_version(text)) {
             Some(version) => {
                 // A component may hold several modules; the one that this host can't serve counts.
                 if self.api.as_deref().is_none_or(grants::serves) {
@@ -147,6 +186,15 @@ impl Seen {
             None => Err(LoadError::Malformed(format!("its section `{API_SECTION}` holds no version"))),
         }
     }
+}
+
+/// `0.1`, `0.1.0`, or with a pre-release, `0.1.0-rc.1`: a version that no host serves is still one to be told of.
+fn is_version(text: &str) -> bool {
+    let (numbers, pre) = text.split_once('-').map_or((text, None), |(numbers, pre)| (numbers, Some(pre)));
+    let parts =
+        |text: &str, fits: fn(u8) -> bool| text.split('.').all(|part| !part.is_empty() && part.bytes().all(fits));
+    parts(numbers, |b| b.is_ascii_digit())
+        && pre.is_none_or(|pre| parts(pre, |b| b.is_ascii_alphanumeric() || b == b'-'))
 }
 
 /// Checks all of it, the code of every function too. Once for each digest: what was compiled was valid.
