@@ -1,10 +1,17 @@
-//! The one table of plugin limits: names, units, defaults, host maxima.
+//! The one table of plugin limits: names, units, defaults, maxima; and how whoever runs the host lowers the maxima.
 //!
 //! `pipeline` reads them (`[[report]] limits = { … }`), `plugin` enforces them, the documentation is written from
-//! [`TABLE`]. Nothing else may live here: a limit that isn't in the table doesn't exist.
+//! [`TABLE`]. Nothing else may live here: a limit that isn't in the table doesn't exist. What the host's own settings file
+//! says of plugins is read in `host_file`.
+
+mod host_file;
+mod maxima;
 
 use std::fmt;
 use std::time::Duration;
+
+pub use host_file::{CompileLimits, HostLimits, Mistake};
+pub use maxima::{BadSetting, Maxima};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -32,6 +39,30 @@ impl Unit {
             Unit::Count => value.to_string(),
         }
     }
+
+    /// Reads what [`Unit::show`] writes; the error says what to write instead.
+    fn parse(self, text: &str) -> Result<u64, &'static str> {
+        let text = text.trim();
+        match self {
+            Unit::Time => humantime::parse_duration(text)
+                .map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+                .map_err(|_| "write a duration with its unit, such as `5s`"),
+            Unit::Bytes => parse_bytes(text).ok_or("write a size with its unit, such as `64MiB`"),
+            Unit::Count => text.parse().map_err(|_| "write a whole number"),
+        }
+    }
+}
+
+fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let factor = match text[digits..].trim_start() {
+        "" | "B" => 1,
+        "KiB" => KIB,
+        "MiB" => MIB,
+        "GiB" => GIB,
+        _ => return None,
+    };
+    Some(text[..digits].parse::<u64>().ok()?.saturating_mul(factor))
 }
 
 /// Writes a duration as `pipeline.toml` takes it: `1h 30m`, `5s`, `250ms`.
@@ -123,7 +154,9 @@ pub struct Spec {
     pub min: u64,
     /// What holds where nothing is set.
     pub default: u64,
-    /// The most that a pipeline may set: the host's maximum.
+    /// What holds where nothing is set and the guest brings an interpreter along.
+    pub interpreter: u64,
+    /// The most that a pipeline may set: the host's maximum, where whoever runs the host has set no lower one.
     pub max: u64,
 }
 
@@ -136,7 +169,10 @@ pub const TABLE: [Spec; COUNT] = [
     // Measured: 5·10⁹ units are 0.6 s of a current machine's work, so fuel, which stops at the same point on every
     // machine, ends a loop before the clock does on all but the slowest.
     row(Limit::Fuel, "fuel", "fuel of the call", Unit::Count, 1, 5_000_000_000, 1_000_000_000_000),
-    row(Limit::Memory, "memory", "all memories together", Unit::Bytes, 64 * KIB, 64 * MIB, GIB),
+    Spec {
+        interpreter: 256 * MIB,
+        ..row(Limit::Memory, "memory", "all memories together", Unit::Bytes, 64 * KIB, 64 * MIB, GIB)
+    },
     row(Limit::TableElements, "table_elements", "table elements together", Unit::Count, 0, 20_000, 1_000_000),
     row(Limit::Instances, "instances", "instances", Unit::Count, 1, 64, 1_000),
     row(Limit::Memories, "memories", "memories", Unit::Count, 0, 8, 100),
@@ -171,7 +207,7 @@ const fn row(
     default: u64,
     max: u64,
 ) -> Spec {
-    Spec { limit, key, what, unit, min, default, max }
+    Spec { limit, key, what, unit, min, default, interpreter: default, max }
 }
 
 impl Limit {
@@ -194,18 +230,28 @@ impl fmt::Display for Limit {
 
 /// The limits of one report stage: a value for every row of [`TABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits([u64; COUNT]);
+pub struct Limits {
+    values: [u64; COUNT],
+    maxima: Maxima,
+    /// One bit a row: set by somebody, and no default.
+    set: u32,
+}
 
 impl Default for Limits {
     fn default() -> Self {
-        Self(std::array::from_fn(|i| TABLE[i].default))
+        Self::below(Maxima::default())
     }
 }
 
 impl Limits {
+    /// The defaults, on a host with these maxima. A default above its maximum becomes the maximum.
+    pub fn below(maxima: Maxima) -> Self {
+        Self { values: std::array::from_fn(|i| TABLE[i].default.min(maxima.get(TABLE[i].limit))), maxima, set: 0 }
+    }
+
     /// The value, in the base of its unit: nanoseconds, bytes, or a count.
     pub fn get(&self, limit: Limit) -> u64 {
-        self.0[limit as usize]
+        self.values[limit as usize]
     }
 
     /// The value as `usize`, for sizes and counts that index memory.
@@ -223,24 +269,45 @@ impl Limits {
     /// # Errors
     /// [`OutOfRange`] where the host doesn't allow it; nothing is changed then.
     pub fn set(&mut self, limit: Limit, value: u64) -> Result<(), OutOfRange> {
-        let spec = limit.spec();
-        if value < spec.min || value > spec.max {
-            return Err(OutOfRange { limit, asked: value });
+        let max = self.maxima.get(limit);
+        if value < limit.spec().min || value > max {
+            return Err(OutOfRange { limit, asked: value, max });
         }
-        self.0[limit as usize] = value;
+        self.values[limit as usize] = value;
+        self.set |= 1 << limit as usize;
         Ok(())
+    }
+
+    /// Whether somebody has set this value: it's no default, even where it is the same.
+    pub fn is_set(&self, limit: Limit) -> bool {
+        self.set & 1 << limit as usize != 0
+    }
+
+    /// The host's maxima.
+    pub fn maxima(&self) -> &Maxima {
+        &self.maxima
+    }
+
+    /// The same limits for a guest that brings an interpreter along: what nobody has set is what those need.
+    pub fn for_interpreter(&self) -> Self {
+        let mut limits = *self;
+        for spec in TABLE.iter().filter(|spec| !self.is_set(spec.limit)) {
+            let value = self.get(spec.limit).max(spec.interpreter);
+            limits.values[spec.limit as usize] = value.min(self.maxima.get(spec.limit));
+        }
+        limits
     }
 
     /// The sentence for a plugin that wanted more than it has: the limit, what was asked, the value, and the key
     /// that raises it. `asked` is in the base of the limit's unit, `None` where it can't be known.
     pub fn exceeded(&self, limit: Limit, asked: Option<u64>) -> String {
         let spec = limit.spec();
-        let value = self.get(limit);
+        let (value, max) = (self.get(limit), self.maxima.get(limit));
         let asked = asked.map(|asked| format!(", {} asked for", spec.unit.show(asked))).unwrap_or_default();
-        let advice = if value < spec.max {
-            format!("raise it with `limits.{}`, up to {}", spec.key, spec.unit.show(spec.max))
+        let advice = if value < max {
+            format!("raise it with `limits.{}`, up to {}", spec.key, spec.unit.show(max))
         } else {
-            "this is the host's maximum".to_owned()
+            format!("this is the host's maximum{}", self.maxima.raised_by(limit))
         };
         format!("limit `{}` ({}) is {}{asked}; {advice}", spec.key, spec.what, spec.unit.show(value))
     }
@@ -253,15 +320,21 @@ pub struct OutOfRange {
     pub limit: Limit,
     /// What was asked for, in the base of its unit.
     pub asked: u64,
+    /// The host's maximum.
+    pub max: u64,
 }
 
 impl fmt::Display for OutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let spec = self.limit.spec();
-        let (word, bound) =
-            if self.asked > spec.max { ("above the host maximum", spec.max) } else { ("below the minimum", spec.min) };
         let show = |value| spec.unit.show(value);
-        write!(f, "limit `{}`: {} asked for, {word} of {}", spec.key, show(self.asked), show(bound))
+        let asked = show(self.asked);
+        if self.asked > self.max {
+            write!(f, "limit `{}`: {asked} asked for, above the host maximum of {}", spec.key, show(self.max))?;
+            f.write_str(&maxima::raised_by(self.limit, self.max))
+        } else {
+            write!(f, "limit `{}`: {asked} asked for, below the minimum of {}", spec.key, show(spec.min))
+        }
     }
 }
 
@@ -276,6 +349,9 @@ mod tests {
         for (i, spec) in TABLE.iter().enumerate() {
             assert_eq!(spec.limit as usize, i, "{}", spec.key);
             assert!(spec.min <= spec.default && spec.default <= spec.max, "{}", spec.key);
+            assert!(spec.default <= spec.interpreter && spec.interpreter <= spec.max, "{}", spec.key);
+            let shown = spec.unit.show(spec.max);
+            assert_eq!(spec.unit.parse(&shown), Ok(spec.max), "{shown}");
             assert_eq!(Limit::from_key(spec.key), Some(spec.limit));
         }
     }
@@ -290,6 +366,19 @@ mod tests {
         let refused = limits.set(Limit::Time, 0).unwrap_err();
         assert_eq!(refused.to_string(), "limit `time`: 0s asked for, below the minimum of 1ms");
         assert_eq!(limits.get(Limit::Memory), 128 * MIB);
+    }
+
+    #[test]
+    fn an_interpreter_gets_more_where_nobody_has_said_how_much() {
+        let memory = |limits: Limits| limits.for_interpreter().get(Limit::Memory);
+        let mut limits = Limits::default();
+        assert_eq!(memory(limits), 256 * MIB);
+        limits.set(Limit::Memory, 64 * MIB).unwrap();
+        assert!(limits.is_set(Limit::Memory) && !limits.is_set(Limit::Time));
+        assert_eq!(memory(limits), 64 * MIB);
+        let mut maxima = Maxima::default();
+        maxima.set(Limit::Memory, 100 * MIB).unwrap();
+        assert_eq!(memory(Limits::below(maxima)), 100 * MIB);
     }
 
     #[test]

@@ -3,15 +3,17 @@
 use std::thread;
 
 use wasmtime::{Store, Trap};
+use wasmtime_wasi::I32Exit;
 
 use super::document::{Document, PluginInfo};
 use super::engine::{Engine, Plugin, TICK};
 use super::failure::CallFailure;
 use super::inputs::Inputs;
 use super::logbook::{LogLine, printable};
-use super::store::{Exceeded, State};
+use super::meter::{Exceeded, settle};
+use super::store::State;
 use super::telemetry::GuestSpans;
-use super::trap::{TrapReport, functions};
+use super::trap::{Misuse, TrapReport, functions};
 use super::{bindings, checks};
 use crate::limits::{Limit, Limits};
 
@@ -82,8 +84,11 @@ impl Engine {
 }
 
 fn call(plugin: &Plugin, request: Request, inputs: Inputs, limits: &Limits) -> CallReport {
-    let mut store = Store::new(plugin.pre.engine(), State::new(inputs, limits));
+    let inspection = plugin.inspection();
+    let limits = &if inspection.uses_wasi() { limits.for_interpreter() } else { *limits };
+    let mut store = Store::new(plugin.pre.engine(), State::new(inputs, &inspection.digest, limits));
     store.limiter(|state| &mut state.space);
+    store.call_hook(settle);
     store.set_hostcall_fuel(checks::hostcall_fuel(limits));
     // Before anything of the guest runs: its start functions count too.
     let ticks = limits.time().as_nanos().div_ceil(TICK.as_nanos());
@@ -95,6 +100,7 @@ fn call(plugin: &Plugin, request: Request, inputs: Inputs, limits: &Limits) -> C
     let mut info = None;
     let outcome = run(&mut store, plugin, request, limits, &mut info);
     let fuel = budget.saturating_sub(store.get_fuel().unwrap_or_default());
+    store.data_mut().finish_output();
     let State { meter, space, log, spans, .. } = store.into_data();
     let (log, log_dropped) = log.finish();
     CallReport {
@@ -117,21 +123,32 @@ fn run(
     limits: &Limits,
     info: &mut Option<PluginInfo>,
 ) -> Result<Document, CallFailure> {
-    let instance = plugin.pre.instantiate(&mut *store).map_err(|error| explain(&error, store.data(), limits, true))?;
+    let language = plugin.inspection().languages.first().map(String::as_str);
+    let instance = plugin.pre.instantiate(&mut *store);
+    let instance = instance.map_err(|error| explain(&error, store.data_mut(), limits, language, true))?;
     let exports = instance.forensic_report_plugin();
-    let described = exports.call_describe(&mut *store).map_err(|error| explain(&error, store.data(), limits, false))?;
+    let described = exports.call_describe(&mut *store);
+    let described = described.map_err(|error| explain(&error, store.data_mut(), limits, language, false))?;
     checks::info(&described, limits)?;
     *info = Some(described);
     let request = bindings::types::Request { report_id: request.report_id, config: request.config };
     let rendered = exports.call_render(&mut *store, &request);
-    let document =
-        rendered.map_err(|error| explain(&error, store.data(), limits, false))?.map_err(CallFailure::Plugin)?;
+    let rendered = rendered.map_err(|error| explain(&error, store.data_mut(), limits, language, false))?;
+    let document = rendered.map_err(CallFailure::Plugin)?;
     checks::document(&document, limits)?;
     Ok(document)
 }
 
 /// Finds out why the engine ended a call. What we know by ourselves comes before what the engine says.
-fn explain(error: &wasmtime::Error, state: &State, limits: &Limits, starting: bool) -> CallFailure {
+fn explain(
+    error: &wasmtime::Error,
+    state: &mut State,
+    limits: &Limits,
+    language: Option<&str>,
+    starting: bool,
+) -> CallFailure {
+    state.finish_output();
+    let words = state.wasi.output.last_words();
     let stopped = |limit, asked, place: &str| match CallFailure::limit(limits, limit, asked, place) {
         CallFailure::Limit { limit, asked, message, .. } => {
             CallFailure::Limit { limit, asked, message, log: state.log.tail() }
@@ -139,7 +156,8 @@ fn explain(error: &wasmtime::Error, state: &State, limits: &Limits, starting: bo
         other => other,
     };
     if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
-        return stopped(exceeded.limit, exceeded.asked, "");
+        let place = if exceeded.limit == Limit::Fuel { busy_in(error) } else { String::new() };
+        return stopped(exceeded.limit, exceeded.asked, &place);
     }
     let trap = error.downcast_ref::<Trap>();
     match trap {
@@ -153,6 +171,7 @@ fn explain(error: &wasmtime::Error, state: &State, limits: &Limits, starting: bo
     // A guest that doesn't get memory gives up in its own way; one that traps at the border had something else.
     if let Some(refused) = state.space.refused
         && matches!(trap, None | Some(Trap::UnreachableCodeReached))
+        && !error.is::<Misuse>()
     {
         return stopped(refused.limit, refused.asked, "");
     }
@@ -170,8 +189,8 @@ fn explain(error: &wasmtime::Error, state: &State, limits: &Limits, starting: bo
         return stopped(limit, Some(asked), "");
     }
     match trap {
-        None if starting => CallFailure::Instantiate { why: printable(&root, TEXT_MAX) },
-        _ => CallFailure::Trap(Box::new(TrapReport::new(error, &state.log))),
+        None if starting && !error.is::<I32Exit>() => CallFailure::Instantiate { why: printable(&root, TEXT_MAX) },
+        _ => CallFailure::Trap(Box::new(TrapReport::new(error, &state.log, words, language))),
     }
 }
 

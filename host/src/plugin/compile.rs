@@ -16,16 +16,14 @@ use wasmtime::Engine;
 
 use super::LoadError;
 use super::config::config;
+use crate::limits::{CompileLimits, show_bytes, show_duration};
 
 /// The hidden subcommand that ends in [`compile_child`].
 pub const COMPILE_COMMAND: &str = "__compile-plugin";
 
-/// Address space of the child. The largest interpreters that were measured need less than half of it.
-const ADDRESS_SPACE: u64 = 2 << 30;
-/// CPU seconds of the child; it has two threads.
-const CPU_SECONDS: u64 = 120;
-/// Wall time of the child.
-const WALL: Duration = Duration::from_secs(60);
+/// How the child is told its limits: address space in bytes, CPU seconds.
+const ADDRESS_SPACE: &str = "FORENSIC_COMPILE_ADDRESS_SPACE";
+const CPU_SECONDS: &str = "FORENSIC_COMPILE_CPU_SECONDS";
 /// Threads of the compiler.
 const THREADS: &str = "2";
 /// What is read of the child's standard error.
@@ -47,14 +45,21 @@ pub fn compile_child() -> ExitCode {
 
 /// Limits that hold for the rest of this process's life, and the wish to end with its parent.
 fn confine() -> io::Result<()> {
+    let defaults = CompileLimits::default();
+    let told = |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let limit =
         |resource, value| rustix::process::setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
-    limit(Resource::As, ADDRESS_SPACE)?;
-    limit(Resource::Cpu, CPU_SECONDS)?;
+    limit(Resource::As, told(ADDRESS_SPACE, defaults.memory))?;
+    limit(Resource::Cpu, told(CPU_SECONDS, cpu_seconds(&defaults)))?;
     limit(Resource::Core, 0)?;
     limit(Resource::Fsize, 0)?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     Ok(())
+}
+
+/// `setrlimit` counts whole seconds.
+fn cpu_seconds(limits: &CompileLimits) -> u64 {
+    limits.time.as_secs().max(1)
 }
 
 fn compile_stdin() -> Result<(), String> {
@@ -67,23 +72,25 @@ fn compile_stdin() -> Result<(), String> {
 }
 
 /// Has `compiler` compile a component.
-pub(super) fn compile(compiler: &Path, component: &[u8]) -> Result<Vec<u8>, LoadError> {
+pub(super) fn compile(compiler: &Path, component: &[u8], limits: &CompileLimits) -> Result<Vec<u8>, LoadError> {
     let mut child = Command::new(compiler)
         .arg(COMPILE_COMMAND)
         .env_clear()
         .env("RAYON_NUM_THREADS", THREADS)
+        .env(ADDRESS_SPACE, limits.memory.to_string())
+        .env(CPU_SECONDS, cpu_seconds(limits).to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| LoadError::Compiler(format!("can't start {}: {error}", compiler.display())))?;
-    let talk = talk(&mut child, component).map_err(|error| LoadError::Compiler(error.to_string()));
+    let talk = talk(&mut child, component, limits.time).map_err(|error| LoadError::Compiler(error.to_string()));
     if talk.is_err() {
         // It may have ended by itself.
         child.kill().ok();
     }
     let status = child.wait().map_err(|error| LoadError::Compiler(error.to_string()))?;
-    talk?.judge(status)
+    talk?.judge(status, limits)
 }
 
 /// What came out of the child.
@@ -93,9 +100,9 @@ struct Talk {
     timed_out: bool,
 }
 
-/// Feeds the child and reads it, for at most [`WALL`]. Where that is over, the child is killed, and the threads end
+/// Feeds the child and reads it, for at most so long. Where that is over, the child is killed, and the threads end
 /// with its pipes.
-fn talk(child: &mut Child, component: &[u8]) -> io::Result<Talk> {
+fn talk(child: &mut Child, component: &[u8], time: Duration) -> io::Result<Talk> {
     let missing = || io::Error::other("the compile child has no pipes");
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
@@ -110,7 +117,7 @@ fn talk(child: &mut Child, component: &[u8]) -> io::Result<Talk> {
             done.send(()).ok();
             code
         });
-        let timed_out = finished.recv_timeout(WALL) == Err(RecvTimeoutError::Timeout);
+        let timed_out = finished.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
         if timed_out {
             child.kill().ok();
         }
@@ -128,19 +135,21 @@ fn read(pipe: impl Read, max: u64) -> io::Result<Vec<u8>> {
 }
 
 impl Talk {
-    fn judge(self, status: ExitStatus) -> Result<Vec<u8>, LoadError> {
+    fn judge(self, status: ExitStatus, limits: &CompileLimits) -> Result<Vec<u8>, LoadError> {
+        let advice =
+            |key: &str| format!("whoever runs the host raises that with `plugin.compile.{key}` in forensic-host.toml");
         if self.timed_out {
-            return Err(LoadError::CompileLimit(format!("it took longer than {} seconds", WALL.as_secs())));
+            let time = show_duration(limits.time);
+            return Err(LoadError::CompileLimit(format!("it took longer than {time}; {}", advice("time"))));
         }
         if status.success() {
             return Ok(self.code);
         }
         let stderr = String::from_utf8_lossy(&self.stderr);
-        let memory = format!("it needed more than {} GiB of memory", ADDRESS_SPACE >> 30);
+        let memory = format!("it needed more than {} of memory; {}", show_bytes(limits.memory), advice("memory"));
+        let time = format!("it took more than {} seconds of CPU time; {}", cpu_seconds(limits), advice("time"));
         Err(match status.signal().and_then(Signal::from_named_raw) {
-            Some(Signal::XCPU | Signal::KILL) => {
-                LoadError::CompileLimit(format!("it took more than {CPU_SECONDS} seconds of CPU time"))
-            }
+            Some(Signal::XCPU | Signal::KILL) => LoadError::CompileLimit(time),
             Some(Signal::ABORT) if stderr.contains("memory allocation of") => LoadError::CompileLimit(memory),
             // A compiler that can't get memory may also panic, or be refused a thread.
             Some(Signal::ABORT | Signal::SEGV | Signal::BUS) => {

@@ -2,7 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use wasmtime::{Config, WasmBacktraceDetails};
+use wasmtime::{Config, OperatorCost, VariableOperatorCost, WasmBacktraceDetails};
+
+use super::meter::cost;
 
 /// Frames of a backtrace: enough to see where a recursion began to repeat.
 const BACKTRACE_FRAMES: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
@@ -27,6 +29,7 @@ pub(super) fn config(stack: usize) -> Config {
         .wasm_memory64(false)
         // Fuel stops the same plugin at the same point; the epoch is the clock behind it.
         .consume_fuel(true)
+        .operator_cost(operator_cost())
         .epoch_interruption(true)
         .max_wasm_stack(stack)
         // Nothing here is asynchronous, and still the engine wants this to be no smaller.
@@ -36,4 +39,10 @@ pub(super) fn config(stack: usize) -> Config {
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(Some(BACKTRACE_FRAMES));
     config
+}
+
+/// The engine's own costs: one an instruction, one a byte that is copied or filled; and growing memory is not for nothing.
+fn operator_cost() -> OperatorCost {
+    let variable = VariableOperatorCost { memory_grow_per_page: cost::PAGE, ..VariableOperatorCost::new() };
+    OperatorCost { variable, ..OperatorCost::default() }
 }

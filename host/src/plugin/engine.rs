@@ -1,8 +1,9 @@
 //! The engine: from bytes to a plugin that can be called.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,8 @@ use super::cache::Cache;
 use super::config::config;
 use super::inspect::{Inspection, inspect, validate};
 use super::store::State;
-use super::{LoadError, compile};
-use crate::limits::{Limit, Limits};
+use super::{LoadError, compile, wasi};
+use crate::limits::{CompileLimits, Limit, Limits};
 
 /// The clock of all calls.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -39,8 +40,11 @@ pub struct EngineError(String);
 /// Loads plugins and calls them. Many threads may use one engine at once.
 pub struct Engine {
     compiler: PathBuf,
+    compile_limits: CompileLimits,
     cache: Option<Cache>,
     warning: Option<String>,
+    /// Components that the compiler gave up on, and why: another report stage with the same one need not wait again.
+    hopeless: Mutex<HashMap<String, LoadError>>,
     runtimes: Mutex<Vec<Arc<Runtime>>>,
 }
 
@@ -48,7 +52,10 @@ pub struct Engine {
 struct Runtime {
     stack: usize,
     engine: wasmtime::Engine,
+    /// Of the report API alone.
     linker: Linker<State>,
+    /// With WASI beside it; made when the first plugin wants it.
+    wasi_linker: OnceLock<Linker<State>>,
     /// What decides, beside the component, whether compiled code fits.
     compatibility: u64,
 }
@@ -81,9 +88,23 @@ impl Engine {
             Ok(cache) => (cache, None),
             Err(warning) => (None, Some(warning)),
         };
-        let engine = Self { compiler: settings.compiler, cache, warning, runtimes: Mutex::default() };
+        let engine = Self {
+            compiler: settings.compiler,
+            compile_limits: CompileLimits::default(),
+            cache,
+            warning,
+            hopeless: Mutex::default(),
+            runtimes: Mutex::default(),
+        };
         engine.runtime(Limits::default().size(Limit::Stack)).map_err(|error| EngineError(format!("{error:#}")))?;
         Ok(engine)
+    }
+
+    /// With other limits for the process that compiles.
+    #[must_use]
+    pub fn with_compile_limits(mut self, limits: CompileLimits) -> Self {
+        self.compile_limits = limits;
+        self
     }
 
     /// Why the cache isn't used, where it was wanted.
@@ -99,28 +120,53 @@ impl Engine {
     pub fn load(&self, name: &str, bytes: &[u8], limits: &Limits) -> Result<Plugin, LoadError> {
         let inspection = inspect(bytes, limits)?;
         inspection.check()?;
-        let broken = |error: wasmtime::Error| LoadError::Compiler(format!("{error:#}"));
         let runtime = self.runtime(limits.size(Limit::Stack)).map_err(broken)?;
+        let (component, compiled) = self.component(&runtime, &inspection, bytes)?;
+        let linker = if inspection.uses_wasi() { runtime.wasi_linker().map_err(broken)? } else { &runtime.linker };
+        let pre = linker.instantiate_pre(&component).and_then(ReportPluginPre::new);
+        let pre = pre.map_err(|error| LoadError::OtherTypes(format!("{error:#}")))?;
+        Ok(Plugin { name: name.to_owned(), inspection, compiled, pre })
+    }
+
+    /// Compiles a plugin into the cache, so that the next [`Engine::load`] finds it there. Without a cache nothing is
+    /// kept: see [`Engine::warning`].
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn precompile(&self, bytes: &[u8], limits: &Limits) -> Result<Compiled, LoadError> {
+        Ok(self.load("precompile", bytes, limits)?.compiled)
+    }
+
+    /// The machine code of a component, from the cache or from the compiler.
+    fn component(
+        &self,
+        runtime: &Runtime,
+        inspection: &Inspection,
+        bytes: &[u8],
+    ) -> Result<(Component, Compiled), LoadError> {
         let key = format!("{}-{:016x}", inspection.digest, runtime.compatibility);
         let cached = self.cache.as_ref().and_then(|cache| cache.get(&key));
         let cached = cached.and_then(|code| runtime.deserialize(&code).ok());
-        let (component, compiled) = match cached {
-            Some(component) => (component, Compiled::Cached),
-            None => {
-                validate(bytes)?;
-                let start = Instant::now();
-                let code = compile::compile(&self.compiler, bytes)?;
-                let component = runtime.deserialize(&code).map_err(broken)?;
-                if let Some(cache) = &self.cache {
-                    // A full disk costs time at the next run, and nothing else.
-                    cache.put(&key, &code).ok();
-                }
-                (component, Compiled::Fresh(start.elapsed()))
+        if let Some(component) = cached {
+            return Ok((component, Compiled::Cached));
+        }
+        let hopeless = || self.hopeless.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = hopeless().get(&key) {
+            return Err(error.clone());
+        }
+        validate(bytes)?;
+        let start = Instant::now();
+        let code = compile::compile(&self.compiler, bytes, &self.compile_limits).inspect_err(|error| {
+            if matches!(error, LoadError::CompileLimit(_) | LoadError::Uncompilable(_)) {
+                hopeless().insert(key.clone(), error.clone());
             }
-        };
-        let pre = runtime.linker.instantiate_pre(&component).and_then(ReportPluginPre::new);
-        let pre = pre.map_err(|error| LoadError::OtherTypes(format!("{error:#}")))?;
-        Ok(Plugin { name: name.to_owned(), inspection, compiled, pre })
+        })?;
+        let component = runtime.deserialize(&code).map_err(broken)?;
+        if let Some(cache) = &self.cache {
+            // A full disk costs time at the next run, and nothing else.
+            cache.put(&key, &code).ok();
+        }
+        Ok((component, Compiled::Fresh(start.elapsed())))
     }
 
     fn runtime(&self, stack: usize) -> Result<Arc<Runtime>> {
@@ -143,7 +189,16 @@ impl Runtime {
         (engine.precompile_compatibility_hash(), env!("CARGO_PKG_VERSION")).hash(&mut hasher);
         let weak = engine.weak();
         thread::Builder::new().name("plugin clock".into()).spawn(move || tick(&weak))?;
-        Ok(Self { stack, engine, linker, compatibility: hasher.finish() })
+        Ok(Self { stack, engine, linker, wasi_linker: OnceLock::new(), compatibility: hasher.finish() })
+    }
+
+    fn wasi_linker(&self) -> Result<&Linker<State>> {
+        if let Some(linker) = self.wasi_linker.get() {
+            return Ok(linker);
+        }
+        let mut linker = self.linker.clone();
+        wasi::add_to_linker(&mut linker)?;
+        Ok(self.wasi_linker.get_or_init(|| linker))
     }
 
     #[expect(unsafe_code, reason = "loading machine code can't be checked, only where it came from")]
@@ -152,6 +207,11 @@ impl Runtime {
         // started, or from a file that we wrote into a private folder of ours and whose digest still fits.
         unsafe { Component::deserialize(&self.engine, code) }
     }
+}
+
+/// What goes wrong in the engine itself.
+fn broken(error: wasmtime::Error) -> LoadError {
+    LoadError::Compiler(format!("{error:#}"))
 }
 
 /// Advances the epoch until the engine is gone. A late thread makes up for what it missed.

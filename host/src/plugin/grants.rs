@@ -6,6 +6,34 @@ use super::API_VERSION;
 const PACKAGE: &str = "forensic:report/";
 /// Its interfaces that this host offers.
 const OFFERED: &[&str] = &["types", "trace", "artifacts", "log", "telemetry"];
+/// WASI's track that this host offers, for guests that don't start without it (`wasi`).
+const WASI_TRACK: (u32, u32) = (0, 2);
+/// Its interfaces: of each package those that its 0.2 has.
+const WASI: [(&str, &[&str]); 6] = [
+    ("wasi:io", &["error", "poll", "streams"]),
+    ("wasi:clocks", &["monotonic-clock", "wall-clock"]),
+    ("wasi:random", &["insecure", "insecure-seed", "random"]),
+    (
+        "wasi:cli",
+        &[
+            "environment",
+            "exit",
+            "stderr",
+            "stdin",
+            "stdout",
+            "terminal-input",
+            "terminal-output",
+            "terminal-stderr",
+            "terminal-stdin",
+            "terminal-stdout",
+        ],
+    ),
+    ("wasi:filesystem", &["preopens", "types"]),
+    (
+        "wasi:sockets",
+        &["instance-network", "ip-name-lookup", "network", "tcp", "tcp-create-socket", "udp", "udp-create-socket"],
+    ),
+];
 /// The interface that makes a component a report plugin.
 const EXPORTED: &str = "forensic:report/plugin";
 
@@ -22,24 +50,35 @@ pub(super) fn refuse(name: &str) -> Option<String> {
             Some(_) => Some(format!("report API {API_VERSION} has no interface `{own}`")),
         };
     }
-    let package = interface.split('/').next().unwrap_or(interface);
+    let (package, name) = interface.split_once('/').unwrap_or((interface, ""));
+    if let Some((_, offered)) = WASI.iter().find(|(known, _)| *known == package) {
+        return match version.and_then(numbers) {
+            Some(version) if track(version) == WASI_TRACK => (!offered.contains(&name))
+                .then(|| format!("this host has no `{name}` in the `{package}` of its WASI 0.2")),
+            _ => Some(format!(
+                "this host has WASI 0.2, not {}; build it for 0.2, or without WASI",
+                version.unwrap_or("one without a version")
+            )),
+        };
+    }
     Some(
         match package {
-            "wasi:sockets" | "wasi:http" | "wasi:tls" => "a plugin gets no network",
-            "wasi:filesystem" => {
-                "a plugin gets no file system; granted files are read through `forensic:report/artifacts`"
+            "wasi:http" => {
+                "a plugin gets no network; build it without: with jco, `--disable http --disable fetch-event`"
             }
-            "wasi:cli" => {
-                "a plugin gets no environment, arguments or standard streams; `forensic:report/log` takes text"
+            "wasi:tls" => "a plugin gets no network",
+            package if package.starts_with("wasi:") => {
+                "of WASI a plugin gets io, clocks, random, cli, filesystem and sockets, all without effect"
             }
-            "wasi:clocks" => "a plugin gets no clock; all times are in the trace",
-            "wasi:random" => "a plugin gets no random numbers; the same inputs must give the same report",
-            "wasi:io" => "a plugin gets no streams and can't wait",
-            package if package.starts_with("wasi:") => "a plugin gets no WASI",
             _ => "this host does not know it",
         }
         .into(),
     )
+}
+
+/// Whether this import is one of WASI's.
+pub(super) fn is_wasi(name: &str) -> bool {
+    name.starts_with("wasi:")
 }
 
 /// Whether this export is the one that makes a component a report plugin of this host's API.
@@ -115,11 +154,32 @@ mod tests {
     }
 
     #[test]
+    fn wasi_is_offered_for_its_whole_track() {
+        for (package, interfaces) in WASI {
+            for interface in interfaces {
+                for version in ["0.2.0", "0.2.12", "0.2.99"] {
+                    assert_eq!(refuse(&format!("{package}/{interface}@{version}")), None);
+                }
+                assert!(refuse(&format!("{package}/{interface}@0.1.0")).is_some());
+                assert!(refuse(&format!("{package}/{interface}")).is_some());
+            }
+        }
+    }
+
+    #[test]
     fn everything_else_is_refused_in_words() {
         for (name, why) in [
-            ("wasi:sockets/tcp@0.2.3", "a plugin gets no network"),
-            ("wasi:clocks/wall-clock@0.2.0", "a plugin gets no clock; all times are in the trace"),
-            ("wasi:nn/graph", "a plugin gets no WASI"),
+            (
+                "wasi:http/outgoing-handler@0.2.3",
+                "a plugin gets no network; build it without: with jco, `--disable http --disable fetch-event`",
+            ),
+            ("wasi:clocks/timezone@0.2.0", "this host has no `timezone` in the `wasi:clocks` of its WASI 0.2"),
+            ("wasi:cli/stdin@0.3.0", "this host has WASI 0.2, not 0.3.0; build it for 0.2, or without WASI"),
+            ("wasi:io/poll@0.2.0-rc.1", "this host has WASI 0.2, not 0.2.0-rc.1; build it for 0.2, or without WASI"),
+            (
+                "wasi:nn/graph",
+                "of WASI a plugin gets io, clocks, random, cli, filesystem and sockets, all without effect",
+            ),
             ("forensic:report/trace@0.2.0", "it is built for report API 0.2.0, this host has 0.1.0"),
             ("forensic:report/trace@0.1.0-rc.1", "it is built for report API 0.1.0-rc.1, this host has 0.1.0"),
             ("forensic:report/trace", "it carries no version"),

@@ -9,6 +9,7 @@ use super::bindings::trace::{
     self, HealthMetrics, RunSummary, SpanPage, SpanQuery, SpanTimes, StageSummary, TraceError,
 };
 use super::bindings::types;
+use super::meter::cost;
 use super::store::State;
 use super::view::Weight;
 
@@ -46,14 +47,16 @@ impl trace::Host for State {
 
     fn spans(&mut self, query: SpanQuery, cursor: u64, max: u32) -> Result<SpanPage> {
         self.meter.call()?;
-        let page = self.inputs.trace.spans(&query, cursor, max);
+        let (page, seen) = self.inputs.trace.spans(&query, cursor, max);
+        self.meter.work(seen, cost::SPAN);
         let weight = page.spans.weight();
         self.give(page, weight)
     }
 
     fn times(&mut self, query: SpanQuery, cursor: u64, max: u32) -> Result<SpanTimes> {
         self.meter.call()?;
-        let times = self.inputs.trace.times(&query, cursor, max);
+        let (times, seen) = self.inputs.trace.times(&query, cursor, max);
+        self.meter.work(seen, cost::SPAN);
         let weight = times.weight();
         self.give(times, weight)
     }
@@ -81,6 +84,7 @@ impl artifacts::Host for State {
 
     fn read(&mut self, id: String, offset: u64, len: u32) -> Result<Result<Vec<u8>, ArtifactError>> {
         self.meter.call()?;
+        self.meter.work(1, cost::FILE);
         let bytes = match self.inputs.artifacts.read(&id, offset, len) {
             None => Err(ArtifactError::NotGranted),
             Some(bytes) => bytes.map_err(ArtifactError::Failed),
@@ -93,6 +97,7 @@ impl artifacts::Host for State {
 impl log::Host for State {
     fn log(&mut self, level: Level, text: String) -> Result<()> {
         self.meter.call()?;
+        self.meter.take_in(text.len());
         self.log.push(level, &text);
         Ok(())
     }

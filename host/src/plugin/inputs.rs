@@ -32,3 +32,15 @@ pub enum TraceInput {
     /// There is one, and it can't be read; says why.
     Unreadable(String),
 }
+
+impl Inputs {
+    /// Id and end of the run, for those who may know nothing else of it; empty and 0 without a trace.
+    pub(super) fn run_and_end(&self) -> (&str, u64) {
+        match &self.trace {
+            TraceInput::Available { summary, .. } => {
+                (summary.run.id.as_deref().unwrap_or_default(), summary.run.end_time.unwrap_or_default())
+            }
+            TraceInput::Missing | TraceInput::Unreadable(_) => ("", 0),
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! What a component's bytes say before anything is compiled: its digest, its API version, its imports and exports.
 
+use serde::Serialize;
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
+use super::nesting::Nesting;
 use super::producers::{self, Producer};
 use super::{LoadError, grants};
 use crate::files::sha256;
@@ -13,7 +15,7 @@ const API_SECTION: &str = "forensic:api";
 const API_SECTION_MAX: usize = 32;
 
 /// What `plugin inspect` shows of a component.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Inspection {
     /// SHA-256 of the bytes, hexadecimal.
     pub digest: String,
@@ -37,7 +39,7 @@ pub struct Inspection {
 }
 
 /// An import that a plugin doesn't get.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
     /// The import's name.
     pub import: String,
@@ -62,27 +64,34 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection, LoadError> {
     }
     let mut seen = Seen::default();
     seen.walk(bytes)?;
+    if let Some(why) = seen.nesting.verdict() {
+        return Err(LoadError::CompileLimit(why));
+    }
     let refused = seen
         .imports
         .iter()
         .filter_map(|import| Some(Refusal { import: import.clone(), why: grants::refuse(import)? }))
         .collect();
     let api = seen.api.clone().or_else(|| seen.named_api());
-    let pure = seen.imports.iter().all(|import| grants::api(import).is_some());
     Ok(Inspection {
         digest: sha256(bytes),
         size,
         api,
+        pure: seen.imports.iter().all(|import| grants::api(import).is_some()),
+        languages: producers::languages(&seen.producers),
+        producers: seen.producers,
         imports: seen.imports,
         exports: seen.exports,
         refused,
-        pure,
-        languages: producers::languages(&seen.producers),
-        producers: seen.producers,
     })
 }
 
 impl Inspection {
+    /// Whether it needs WASI to start: it brings an interpreter along, or a library that expects an operating system.
+    pub fn uses_wasi(&self) -> bool {
+        self.imports.iter().any(|import| grants::is_wasi(import))
+    }
+
     /// Whether this host can run it.
     ///
     /// # Errors
@@ -112,6 +121,7 @@ struct Seen {
     imports: Vec<String>,
     exports: Vec<String>,
     producers: Vec<Producer>,
+    nesting: Nesting,
 }
 
 impl Seen {
@@ -119,7 +129,9 @@ impl Seen {
         // Depth 1 is the component itself: only its own imports and exports are promises.
         let mut depth = 0;
         for payload in Parser::new(0).parse_all(bytes) {
-            match payload.map_err(malformed)? {
+            let payload = payload.map_err(malformed)?;
+            self.nesting.see(&payload);
+            match payload {
                 Payload::Version { encoding, .. } => {
                     if depth == 0 && encoding == Encoding::Module {
                         return Err(LoadError::CoreModule);
@@ -142,6 +154,13 @@ impl Seen {
                 }
                 Payload::CustomSection(section) if section.name() == producers::SECTION => {
                     producers::read(section.data(), &mut self.producers);
+                }
+                Payload::ExportSection(section) => {
+                    // The interpreter's own exports are thousands; one is enough.
+                    let mut exports = section.into_iter().flatten();
+                    if let Some(python) = exports.find_map(|export| producers::from_export(export.name)) {
+                        producers::add(python, &mut self.producers);
+                    }
                 }
                 _ => {}
             }

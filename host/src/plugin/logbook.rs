@@ -5,6 +5,8 @@ use crate::limits::{Limit, Limits};
 
 /// Ends a text that was cut.
 const CUT: char = '…';
+/// What a line takes beside its text: so that a million empty ones are not for nothing.
+const LINE: usize = 16;
 /// Lines that a failure shows.
 const TAIL: usize = 10;
 
@@ -44,7 +46,7 @@ impl Logbook {
             self.last_error = Some(text.clone());
         }
         // After the first line that does not fit none is kept, so that what is there has no holes.
-        match self.left.checked_sub(text.len()) {
+        match self.left.checked_sub(LINE + text.len()) {
             Some(left) if self.dropped == 0 => {
                 self.left = left;
                 self.lines.push(LogLine { level, text });
@@ -126,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_counted_and_the_last_error_is_kept() {
-        let mut book = book(40, 16);
+        let mut book = book(40 + 2 * LINE as u64, 16);
         for number in 0..10 {
             book.push(Level::Info, &format!("line number {number:03}"));
         }

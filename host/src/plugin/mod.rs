@@ -5,8 +5,9 @@
 //!
 //! - [`Engine::load`] walks bytes to a [`Plugin`]: `inspect` (size, digest, structure, versions, wishes), `grants`
 //!   (what a plugin may import), `cache` and `compile` (machine code, made in a child process).
-//! - [`Engine::call`] walks a plugin to a [`CallReport`]: `store` (limits and counters of one call), `host` (the
-//!   imports), `logbook`, `checks` (the document), `failure` (what went wrong, in words).
+//! - [`Engine::call`] walks a plugin to a [`CallReport`]: `store` (limits of one call), `meter` (counters, fuel of host
+//!   calls), `host` (our imports), `wasi` (those of interpreters), `logbook`, `checks` (the document), `failure` and
+//!   `trap` (what went wrong, in words).
 //! - [`Artifacts`] and [`Inputs`] are all that a plugin can see.
 //!
 //! Nothing here reads `pipeline.toml`, draws a report or knows of the DAG.
@@ -20,23 +21,31 @@ mod code;
 mod compile;
 mod config;
 mod engine;
+#[cfg(any(test, fuzzing))]
+mod exercise;
 mod failure;
 mod grants;
 mod host;
 mod inputs;
 mod inspect;
+mod last_words;
 mod logbook;
+mod meter;
+mod nesting;
 mod producers;
 mod store;
 mod telemetry;
 mod trap;
 mod view;
+mod wasi;
 
 pub use artifacts::{Artifact, Artifacts, GrantError};
 pub use bindings::trace::RunSummary as PastRun;
 pub use call::{CallReport, Request};
 pub use compile::{COMPILE_COMMAND, compile_child};
 pub use engine::{Compiled, Engine, EngineError, EngineSettings, Plugin};
+#[cfg(fuzzing)]
+pub use exercise::host_functions;
 pub use failure::{CallFailure, LoadError};
 pub use inputs::{Inputs, TraceInput};
 pub use inspect::{Inspection, Refusal, inspect};

@@ -1,17 +1,17 @@
-//! What one call owns: its limits, its counters, its log. It is dropped after the call, whatever happened.
-
-use std::fmt;
+//! What one call owns: its limits, its space, its log. It is dropped after the call, whatever happened.
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
 use super::inputs::Inputs;
 use super::logbook::Logbook;
+use super::meter::{Exceeded, Meter};
 use super::telemetry::Recorder;
+use super::wasi::Wasi;
 use crate::limits::{Limit, Limits};
 
 /// Handles that a guest may hold at once, beside those of its spans.
-const HANDLES_MAX: usize = 1_000;
+pub(super) const HANDLES_MAX: usize = 1_000;
 
 /// The data of a store.
 #[derive(Debug)]
@@ -22,13 +22,16 @@ pub(super) struct State {
     pub(super) log: Logbook,
     pub(super) spans: Recorder,
     pub(super) table: ResourceTable,
+    pub(super) wasi: Wasi,
 }
 
 impl State {
-    pub(super) fn new(inputs: Inputs, limits: &Limits) -> Self {
+    /// `digest`: of the component.
+    pub(super) fn new(inputs: Inputs, digest: &str, limits: &Limits) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX + limits.size(Limit::Spans));
         Self {
+            wasi: Wasi::new(&inputs, digest),
             inputs,
             meter: Meter::new(limits),
             space: Space::new(limits),
@@ -37,55 +40,10 @@ impl State {
             table,
         }
     }
-}
 
-/// A limit that a plugin hit; a host function returns it to end the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Exceeded {
-    pub(super) limit: Limit,
-    /// What it would have taken, in the base of the limit's unit.
-    pub(super) asked: Option<u64>,
-}
-
-impl fmt::Display for Exceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "limit `{}` exceeded", self.limit)
-    }
-}
-
-impl std::error::Error for Exceeded {}
-
-/// Counts host calls and what they hand out.
-#[derive(Debug)]
-pub(super) struct Meter {
-    pub(super) calls: u64,
-    pub(super) bytes: u64,
-    calls_max: u64,
-    bytes_max: u64,
-}
-
-impl Meter {
-    fn new(limits: &Limits) -> Self {
-        Self { calls: 0, bytes: 0, calls_max: limits.get(Limit::HostCalls), bytes_max: limits.get(Limit::ReadBytes) }
-    }
-
-    /// One more host call. Every import starts with it.
-    pub(super) fn call(&mut self) -> Result<(), Exceeded> {
-        if self.calls >= self.calls_max {
-            return Err(Exceeded { limit: Limit::HostCalls, asked: None });
-        }
-        self.calls += 1;
-        Ok(())
-    }
-
-    /// Bytes that a host call is about to hand out.
-    pub(super) fn hand_out(&mut self, bytes: u64) -> Result<(), Exceeded> {
-        let asked = self.bytes.saturating_add(bytes);
-        if asked > self.bytes_max {
-            return Err(Exceeded { limit: Limit::ReadBytes, asked: Some(asked) });
-        }
-        self.bytes = asked;
-        Ok(())
+    /// The guest is done, one way or another: what it printed without an end is logged, too.
+    pub(super) fn finish_output(&mut self) {
+        self.wasi.output.finish(&mut self.log);
     }
 }
 
@@ -221,18 +179,5 @@ mod tests {
         assert!(space.memory_growing(40 << 20, 64 << 20, None).unwrap());
         assert!(!space.table_growing(0, 20_001, None).unwrap());
         assert_eq!(space.refused, Some(Exceeded { limit: Limit::TableElements, asked: Some(20_001) }));
-    }
-
-    #[test]
-    fn host_calls_and_bytes_are_counted_up_to_their_limits() {
-        let mut limits = Limits::default();
-        limits.set(Limit::HostCalls, 2).unwrap();
-        limits.set(Limit::ReadBytes, 10).unwrap();
-        let mut meter = Meter::new(&limits);
-        assert_eq!((meter.call(), meter.call()), (Ok(()), Ok(())));
-        assert_eq!(meter.call(), Err(Exceeded { limit: Limit::HostCalls, asked: None }));
-        assert_eq!(meter.hand_out(10), Ok(()));
-        assert_eq!(meter.hand_out(u64::MAX), Err(Exceeded { limit: Limit::ReadBytes, asked: Some(u64::MAX) }));
-        assert_eq!((meter.calls, meter.bytes), (2, 10));
     }
 }

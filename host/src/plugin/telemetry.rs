@@ -9,7 +9,9 @@ use wasmtime::component::Resource;
 
 use super::bindings::telemetry;
 use super::bindings::types::{Attribute, AttributeValue};
-use super::store::{Exceeded, State};
+use super::meter::{Exceeded, cost};
+use super::store::State;
+use super::view::Weight;
 use crate::limits::{Limit, Limits};
 
 /// Events of one span that are kept, as in OpenTelemetry's default span limits, halved.
@@ -197,6 +199,12 @@ impl Recorder {
 }
 
 impl State {
+    /// Pays for what the guest hands in.
+    fn takes(&mut self, text: &str, attributes: &[Attribute]) {
+        self.meter.take_in(text.len());
+        self.meter.work(attributes.iter().map(Weight::weight).sum(), cost::BYTE);
+    }
+
     /// Counts a call and finds the span that may still be changed.
     fn live(&mut self, span: &Resource<Handle>) -> wasmtime::Result<Option<usize>> {
         self.meter.call()?;
@@ -207,6 +215,7 @@ impl State {
 impl telemetry::Host for State {
     fn start_span(&mut self, name: String, attributes: Vec<Attribute>) -> wasmtime::Result<Resource<Handle>> {
         self.meter.call()?;
+        self.takes(&name, &attributes);
         let handle = self.spans.start(&name, attributes);
         // The only way to fill the table is to hold on to handles.
         self.table.push(handle).map_err(|_| Exceeded { limit: Limit::Spans, asked: None }.into())
@@ -215,6 +224,7 @@ impl telemetry::Host for State {
 
 impl telemetry::HostSpan for State {
     fn set_attribute(&mut self, span: Resource<Handle>, attribute: Attribute) -> wasmtime::Result<()> {
+        self.takes("", std::slice::from_ref(&attribute));
         if let Some(index) = self.live(&span)? {
             self.spans.set(index, attribute);
         }
@@ -222,6 +232,7 @@ impl telemetry::HostSpan for State {
     }
 
     fn add_event(&mut self, span: Resource<Handle>, name: String, attributes: Vec<Attribute>) -> wasmtime::Result<()> {
+        self.takes(&name, &attributes);
         if let Some(index) = self.live(&span)? {
             self.spans.event(index, &name, attributes);
         }
@@ -229,6 +240,7 @@ impl telemetry::HostSpan for State {
     }
 
     fn fail(&mut self, span: Resource<Handle>, message: String) -> wasmtime::Result<()> {
+        self.takes(&message, &[]);
         if let Some(index) = self.live(&span)? {
             let message = self.spans.text(&message);
             self.spans.kept.spans[index].error = Some(message);

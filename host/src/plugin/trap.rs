@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
 use super::failure::sentence;
 use super::logbook::{LogLine, Logbook, printable};
+use super::store::HANDLES_MAX;
 
 /// Functions that a message names; the report keeps all.
 const SHOWN: usize = 6;
@@ -50,17 +53,24 @@ impl fmt::Display for TrapReport {
 }
 
 impl TrapReport {
-    pub(super) fn new(error: &wasmtime::Error, log: &Logbook) -> Self {
+    /// `words`: what it printed last; `language`: what it is written in.
+    pub(super) fn new(error: &wasmtime::Error, log: &Logbook, words: Option<String>, language: Option<&str>) -> Self {
         let trap = error.downcast_ref::<Trap>().copied();
-        let said = log.last_error().filter(|_| trap == Some(Trap::UnreachableCodeReached)).map(str::to_owned);
-        let (what, author) = match trap {
-            Some(trap) => words(trap, said.is_some()),
-            None => (printable(&error.root_cause().to_string(), TEXT_MAX), BORDER.into()),
+        let exit = error.downcast_ref::<I32Exit>();
+        let gave_up = trap == Some(Trap::UnreachableCodeReached) || exit.is_some();
+        let said = words.or_else(|| log.last_error().map(str::to_owned)).filter(|_| gave_up);
+        let (interpreted, has_words) = (matches!(language, Some("Python" | "JavaScript")), said.is_some());
+        let (what, author) = match (exit, trap) {
+            (Some(I32Exit(code)), _) => (format!("it ended itself with exit code {code}"), EXIT.to_owned()),
+            (None, Some(Trap::UnreachableCodeReached)) => gave_up_words(said.as_deref(), language),
+            (None, Some(trap)) => trap_words(trap),
+            (None, None) => misused(error),
         };
         Self {
             what,
             said,
-            functions: functions(error),
+            // Of an interpreter these are its own, and say nothing beside the traceback.
+            functions: if interpreted && has_words { Vec::new() } else { functions(error) },
             log: log.tail(),
             operator:
                 "The run itself is not touched; this is a fault of the plugin, and running it again will not help."
@@ -70,18 +80,73 @@ impl TrapReport {
     }
 }
 
-const BORDER: &str = "a value that crossed to the host was not what the WIT says; look at the bindings, and at code that writes to memory by itself";
+/// A host function that was used in a way that no limit is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Misuse {
+    #[error("it waits for something that never happens")]
+    WaitsForEver,
+    #[error("it asks for more random bytes at once than the 65536 that there are")]
+    RandomBytes,
+}
 
-/// What a trap means to people: what happened, and a sentence for the author.
-fn words(trap: Trap, said: bool) -> (String, String) {
-    let (what, author) = match trap {
-        Trap::UnreachableCodeReached if said => {
-            ("it panicked", "return a `plugin-error` where an input may be bad, and keep panics for bugs")
+const EXIT: &str = "return from `render`, with an error where there is one, instead of ending the process";
+
+/// What a host function complained of, and a sentence for the author.
+fn misused(error: &wasmtime::Error) -> (String, String) {
+    if let Some(misuse) = error.downcast_ref::<Misuse>() {
+        let author = match misuse {
+            Misuse::WaitsForEver => "nothing outside of a plugin ever happens: there is nothing to wait for but time",
+            Misuse::RandomBytes => "ask for them in pieces",
+        };
+        return (misuse.to_string(), author.into());
+    }
+    if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) {
+        let what = format!("it holds more than {HANDLES_MAX} handles of the host at once");
+        return (what, "drop streams, pollables and spans when they are done".into());
+    }
+    (printable(&error.root_cause().to_string(), TEXT_MAX), BORDER.into())
+}
+
+/// `unreachable`: how compilers end what has gone wrong beyond hope.
+fn gave_up_words(said: Option<&str>, language: Option<&str>) -> (String, String) {
+    let (what, author) = match (said, language) {
+        (Some(said), Some("Python")) if said.contains("ModuleNotFoundError") => (
+            "it raised an exception",
+            "only modules that are imported at the top of a file are in the component: move the import there",
+        ),
+        (Some(_), Some("Python")) => (
+            "it raised an exception",
+            "catch it in `render` and raise `Err` with a `plugin-error` where an input may be bad; only that arrives whole",
+        ),
+        (Some(_), Some("JavaScript")) => (
+            "it threw an error",
+            "catch it in `render` and throw a `plugin-error`, not an `Error`: `{ tag: \"internal\", val: String(error) }`",
+        ),
+        (Some(_), Some("C" | "C++")) => {
+            ("it aborted", "return a `plugin-error` where an input may be bad, and keep `abort` and `assert` for bugs")
         }
-        Trap::UnreachableCodeReached => (
+        (Some(_), _) => ("it panicked", "return a `plugin-error` where an input may be bad, and keep panics for bugs"),
+        (None, Some("Python")) => (
+            "it gave up without a word (`unreachable`)",
+            "build it without `--stub-wasi`, and the traceback will stand here",
+        ),
+        (None, Some("JavaScript")) => (
+            "it gave up without a word (`unreachable`)",
+            "build it with `--disable http --disable fetch-event` and nothing more, and the error will stand here",
+        ),
+        (None, _) => (
             "it gave up without a word (`unreachable`)",
             "send the text of a panic through `log` with level `error`, as the Rust SDK does, and it will stand here",
         ),
+    };
+    (what.into(), author.into())
+}
+
+const BORDER: &str = "a value that crossed to the host was not what the WIT says; look at the bindings, and at code that writes to memory by itself";
+
+/// What a trap means to people: what happened, and a sentence for the author.
+fn trap_words(trap: Trap) -> (String, String) {
+    let (what, author) = match trap {
         Trap::MemoryOutOfBounds | Trap::StackOverflow => (
             "recursion too deep or out-of-bounds access",
             "a Rust plugin's own stack is 1 MiB, and overflowing it looks like this: make the recursion a loop, or its frames smaller",

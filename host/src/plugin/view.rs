@@ -38,11 +38,13 @@ impl TraceInput {
         summary.stages.iter().skip(offset as usize).take(PAGE_MAX.min(max as usize)).map(StageSummary::from).collect()
     }
 
-    pub(super) fn spans(&self, query: &SpanQuery, cursor: u64, max: u32) -> SpanPage {
-        let empty = SpanPage { spans: Vec::new(), next: None };
+    /// A page, and how many spans were looked at for it.
+    pub(super) fn spans(&self, query: &SpanQuery, cursor: u64, max: u32) -> (SpanPage, u64) {
+        let empty = (SpanPage { spans: Vec::new(), next: None }, 0);
         let Ok((trace, _)) = self.parts() else { return empty };
         let Some(query) = read_query(query) else { return empty };
         let page = trace.query(&query, cursor, PAGE_MAX.min(max as usize));
+        let seen = looked_at(trace, cursor, page.next);
         let mut answer = SpanPage { spans: Vec::with_capacity(page.spans.len()), next: page.next };
         let mut bytes = 0;
         for span in page.spans {
@@ -54,22 +56,25 @@ impl TraceInput {
             }
             answer.spans.push(record);
         }
-        answer
+        (answer, seen)
     }
 
-    pub(super) fn times(&self, query: &SpanQuery, cursor: u64, max: u32) -> SpanTimes {
+    /// The same.
+    pub(super) fn times(&self, query: &SpanQuery, cursor: u64, max: u32) -> (SpanTimes, u64) {
         let mut times = SpanTimes { start_times: Vec::new(), end_times: Vec::new(), next: None };
-        let Ok((trace, _)) = self.parts() else { return times };
-        let Some(query) = read_query(query) else { return times };
+        let mut seen = 0;
+        let Ok((trace, _)) = self.parts() else { return (times, seen) };
+        let Some(query) = read_query(query) else { return (times, seen) };
         let max = TIMES_MAX.min(max as usize).max(1);
         times.next = Some(cursor);
         while let (Some(cursor), left @ 1..) = (times.next, max - times.start_times.len()) {
             let page = trace.query(&query, cursor, left.min(PAGE_MAX));
+            seen += looked_at(trace, cursor, page.next);
             times.start_times.extend(page.spans.iter().map(trace::Span::start_time));
             times.end_times.extend(page.spans.iter().map(trace::Span::end_time));
             times.next = page.next;
         }
-        times
+        (times, seen)
     }
 
     pub(super) fn history(&self, max: u32) -> Vec<RunSummary> {
@@ -78,6 +83,11 @@ impl TraceInput {
             _ => Vec::new(),
         }
     }
+}
+
+/// Spans between the cursor and where the next page begins, or the end.
+fn looked_at(trace: &Trace, cursor: u64, next: Option<u64>) -> u64 {
+    next.unwrap_or(trace.len() as u64).saturating_sub(cursor)
 }
 
 /// `None` where no span can match.

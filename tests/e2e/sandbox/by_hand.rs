@@ -11,8 +11,14 @@ use crate::support::hostile_guest;
 
 /// A plugin written by hand. `code` goes into the module beside the exports.
 fn by_hand(code: &str, describe: &str) -> Vec<u8> {
+    by_hand_with("", code, describe, None)
+}
+
+/// The same, with imports before the code, and the world that has those that are not the report API's: WIT, or nothing.
+pub(super) fn by_hand_with(imports: &str, code: &str, describe: &str, world: Option<&str>) -> Vec<u8> {
     let module = format!(
         r#"(module
+            {imports}
             {code}
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
             (func $describe (export "forensic:report/plugin@0.1.0#describe") (result i32) {describe})
@@ -25,16 +31,28 @@ fn by_hand(code: &str, describe: &str) -> Vec<u8> {
         if let wasmparser::Payload::CustomSection(section) = payload.unwrap()
             && section.name().starts_with("component-type")
         {
-            module.push(0);
-            let mut body = Vec::new();
-            leb(&mut body, section.name().len());
-            body.extend(section.name().as_bytes());
-            body.extend(section.data());
-            leb(&mut module, body.len());
-            module.extend(body);
+            custom_section(&mut module, section.name(), section.data());
         }
     }
+    if let Some(wit) = world {
+        let mut resolve = wit_parser::Resolve::default();
+        let package = resolve.push_str("world.wit", wit).unwrap();
+        let world = resolve.select_world(&[package], None).unwrap();
+        let encoded =
+            wit_component::metadata::encode(&resolve, world, wit_component::StringEncoding::UTF8, None).unwrap();
+        custom_section(&mut module, "component-type:more", &encoded);
+    }
     forensic_guest_build::componentize(&module).unwrap()
+}
+
+pub(super) fn custom_section(module: &mut Vec<u8>, name: &str, data: &[u8]) {
+    module.push(0);
+    let mut body = Vec::new();
+    leb(&mut body, name.len());
+    body.extend(name.as_bytes());
+    body.extend(data);
+    leb(module, body.len());
+    module.extend(body);
 }
 
 /// The module that the hostile plugin was made of, which still has its type section.

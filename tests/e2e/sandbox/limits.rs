@@ -115,6 +115,13 @@ fn tables_memories_and_instances_end_at_their_limits() {
         let code = format!(r#"(memory (export "memory") 1) {code}"#);
         assert_eq!(by_hand_failure(&code, "unreachable", changes), format!("The plugin was stopped: {text}."));
     }
+    // What a guest asks for later is refused, and remembered for the case that it gives up over it.
+    let grow = "(drop (table.grow $t (ref.null func) (i32.const 50000))) unreachable";
+    assert_eq!(
+        by_hand_failure(r#"(memory (export "memory") 1) (table $t 10 funcref)"#, grow, &[]),
+        "The plugin was stopped: limit `table_elements` (table elements together) is 20000, 50010 asked for; raise it with \
+         `limits.table_elements`, up to 1000000."
+    );
     assert_limit(
         "behave",
         &[(Limit::Instances, 1)],

@@ -11,6 +11,8 @@
 //! | `loading` | what is no plugin, or wants more than it gets |
 //! | `cache` | compiled plugins on disk |
 //! | `artifacts` | which files are granted and read |
+//! | `floods` | whatever a guest can do too often |
+//! | `wasi` | what interpreters are given, and that it never waits and is always the same |
 //! | `by_hand` | plugins in WebAssembly text: what Rust guests can't do |
 
 mod artifacts;
@@ -19,9 +21,11 @@ mod cache;
 mod crashes;
 mod determinism;
 mod documents;
+mod floods;
 mod limits;
 mod loading;
 mod seen;
+mod wasi;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -22,6 +22,9 @@ fn fuzz(data: &[u8]) {
             assert_eq!((inspection.size, inspection.digest.len()), (data.len() as u64, 64));
             assert!(inspection.size <= limits.get(Limit::Component));
             assert!(inspection.refused.len() <= inspection.imports.len());
+            assert!(!(inspection.pure && inspection.uses_wasi()));
+            assert!(inspection.producers.len() <= 64 && inspection.languages.len() <= 2 + inspection.producers.len());
+            assert!(inspection.producers.iter().all(|tool| tool.name.len() <= 64 && tool.version.len() <= 64));
             for refusal in &inspection.refused {
                 assert!(inspection.imports.contains(&refusal.import) && !refusal.why.is_empty());
             }

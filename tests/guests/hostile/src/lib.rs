@@ -49,6 +49,36 @@ impl ReportPlugin for Hostile {
             "flood-calls" => loop {
                 black_box(host.stages(0, 0));
             },
+            "log-calls" => loop {
+                host.log(Level::Debug, "");
+            },
+            "searches" => {
+                // Looks at every span, and is handed none.
+                let query = SpanQuery { stage: None, kind: None, name: Some("nobody".into()), failed_only: false };
+                loop {
+                    black_box(host.spans(&query, 0, 1));
+                }
+            }
+            "spans" => {
+                for number in 0..100_000 {
+                    let attributes =
+                        [Attribute::text("text", &"x".repeat(1000)), Attribute::text("forensic.kind", "run")];
+                    let span = host.start_span(&format!("span {number}"), &attributes);
+                    for event in 0..3 {
+                        span.add_event(&format!("event {event}"), &attributes);
+                    }
+                }
+            }
+            "kept-spans" => {
+                let mut kept = Vec::new();
+                loop {
+                    kept.push(host.start_span("kept", &[]));
+                }
+            }
+            "grow" => loop {
+                // Refused every time, and asked for again.
+                black_box(Vec::<u8>::new().try_reserve_exact(1 << 30)).ok();
+            },
             "flood-reads" => {
                 let id = host.artifacts().first().map(|artifact| artifact.id.clone()).unwrap_or_default();
                 loop {
