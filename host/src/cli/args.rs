@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::authoring::Language;
 use crate::trace::export::Format as ExportFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -47,6 +48,9 @@ pub(super) enum Command {
     /// Look into traces
     #[command(subcommand)]
     Trace(TraceCommand),
+    /// Write report plugins: make one, build it
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Print the WIT package that report plugins are written against
     Wit(WitCommand),
 }
@@ -160,6 +164,53 @@ pub(super) struct MergeCommand {
     /// Where to write the result [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PluginCommand {
+    /// Make the folder of a new plugin, which builds and passes its test at once
+    New(NewCommand),
+    /// Build a plugin's component with its language's own tools
+    Build(BuildCommand),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewCommand {
+    /// Name of the plugin, such as acme.slowest
+    pub(super) name: String,
+    /// The language to write it in
+    #[arg(long, value_enum)]
+    pub(super) lang: LanguageWord,
+    /// The new folder [default: the name with `_` for `.`]
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BuildCommand {
+    /// The folder with the `plugin.toml`
+    #[arg(default_value = ".")]
+    pub(super) folder: PathBuf,
+}
+
+/// A language that has a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LanguageWord {
+    Rust,
+    Python,
+    Js,
+    C,
+}
+
+impl LanguageWord {
+    pub(super) fn language(self) -> Language {
+        match self {
+            Self::Rust => Language::Rust,
+            Self::Python => Language::Python,
+            Self::Js => Language::JavaScript,
+            Self::C => Language::C,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

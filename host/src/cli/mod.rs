@@ -4,6 +4,7 @@
 
 mod args;
 mod exit;
+mod plugin;
 mod progress;
 mod recover;
 mod report;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Trace(TraceCommand::Summarize(ref command)) => trace::summarize(command),
         Command::Trace(TraceCommand::Export(ref command)) => trace::export(command),
         Command::Trace(TraceCommand::Merge(ref command)) => trace::merge(command, &arguments.common),
+        Command::Plugin(ref command) => plugin::plugin(command),
         Command::Wit(ref command) => wit::wit(command),
     };
     match outcome {

@@ -46,6 +46,7 @@ pub fn title_block(document: &mut Document, host: &dyn Host, first: Vec<KeyValue
         value: run.and_then(|run| i64::try_from(run.end_time).ok()).into(),
         format: ColumnFormat::Time,
         decimals: 0,
+        unit: String::new(),
     });
     document.push(Block::KeyValues(values));
 }
@@ -119,7 +120,7 @@ pub fn table(columns: &[(&str, As)]) -> Table {
         As::Number(decimals) => Column::number(*title, decimals),
         As::Percent(decimals) => Column::percent(*title, decimals),
         As::SignedPercent(decimals) => Column::percent(*title, decimals).signed(),
-        As::Bytes => Column { format: ColumnFormat::Bytes, ..Column::integer(*title) },
+        As::Bytes => Column::bytes(*title),
     };
     Table { caption: String::new(), columns: columns.iter().map(column).collect(), rows: Vec::new() }
 }

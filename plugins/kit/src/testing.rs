@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use forensic_guest_sdk::{Block, Cell, Column, ColumnFormat, Document, Severity, Table};
+use forensic_guest_sdk::{Block, Cell, Column, ColumnFormat, Document, LinkTarget, Severity, Table};
 
 /// The whole document, findings last.
 pub fn dump(document: &Document) -> String {
@@ -97,6 +97,16 @@ fn dump_block(block: &Block) -> String {
         Block::Chart(chart) => {
             writeln!(out, "[chart {} ({})]", chart.title, chart.labels.join(", ")).ok();
             chart.series.iter().for_each(|series| _ = writeln!(out, "  {}: {:?}", series.name, series.y));
+            Some(())
+        }
+        Block::Links(links) => {
+            for link in links {
+                let target = match &link.target {
+                    LinkTarget::Report(id) => format!("report {id}"),
+                    LinkTarget::Address(address) => address.clone(),
+                };
+                writeln!(out, "[{}]({target})", link.text).ok();
+            }
             Some(())
         }
         Block::PipelineHealth(detail) => writeln!(out, "[pipeline health {detail:?}]").ok(),

@@ -39,7 +39,7 @@ pub fn timestamp(key: &str, text: Option<&str>) -> KeyValue {
     };
     let zone = text.trim().get(10..).is_some_and(|rest| rest.contains(['Z', 'z', '+', '-']));
     let key = if zone { format!("{key} (UTC)") } else { format!("{key} (no time zone in the file, taken as UTC)") };
-    KeyValue { key, value: nanoseconds.into(), format: ColumnFormat::Time, decimals: 0 }
+    KeyValue { key, value: nanoseconds.into(), format: ColumnFormat::Time, decimals: 0, unit: String::new() }
 }
 
 #[cfg(test)]

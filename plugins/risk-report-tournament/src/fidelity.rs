@@ -1,9 +1,8 @@
 //! Risk fidelity: whether a portfolio's volatility follows from how concentrated it is.
 
 use forensic_guest_sdk::{Cell, Column, Document, Severity, Table};
+use forensic_plugin_kit::suite::{Tournament, Window};
 use forensic_plugin_kit::{order, sections, stats};
-
-use crate::model::{MARKET, Tournament, Window};
 
 /// More windows than this are needed.
 const FEW: usize = 5;
@@ -22,7 +21,7 @@ struct Line<'t> {
 pub(crate) fn write(document: &mut Document, tournament: &mut Tournament) {
     document.heading(2, "Risk fidelity");
     let mut pools: Vec<((&str, &str), Vec<&Window>)> = Vec::new();
-    for entry in tournament.entries.iter().filter(|entry| entry.engine != MARKET) {
+    for entry in tournament.entries.iter().filter(|entry| !entry.is_baseline()) {
         order::entry(&mut pools, (entry.engine.as_str(), entry.profile.as_str())).extend(&entry.windows);
     }
     let (mut lines, mut few) = (Vec::new(), Vec::new());

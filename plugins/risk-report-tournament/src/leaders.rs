@@ -1,36 +1,27 @@
 //! The leaders: the best engine of each profile in one simulator, and its mean window return by regime.
 
 use forensic_guest_sdk::{Cell, Column, Document, Severity, Table};
+use forensic_plugin_kit::suite::{Entry, Tournament, choice};
 use forensic_plugin_kit::{order, sections, stats, words};
 
-use crate::model::{Basis, Entry, MARKET, Tournament};
-
-/// The simulator to look at, if it took part; else [`FALLBACK`].
-const PREFERRED: &str = "cvxportfolio";
-const FALLBACK: &str = "custom";
 /// Baselines, which come first.
 const BASELINES: [&str; 3] = ["market", "benchmark", "raw_pool_ew"];
 /// Columns of regimes at most.
 const REGIMES: usize = 12;
 
-pub(crate) fn write(document: &mut Document, tournament: &mut Tournament) {
+pub(crate) fn write(document: &mut Document, tournament: &Tournament, simulator: Option<&str>) {
     document.heading(2, "Leaders and regimes");
-    let played = tournament.distinct(|entry| &entry.simulator);
-    let Some(simulator) =
-        [PREFERRED, FALLBACK].into_iter().find(|name| played.contains(name)).or(played.first().copied())
-    else {
+    let Some(simulator) = tournament.simulator(simulator) else {
         document.paragraph("No simulator has results, so there is no leader.");
         return;
     };
-    let in_simulator: Vec<&Entry> = tournament.entries.iter().filter(|entry| entry.simulator == simulator).collect();
-    let mut lines: Vec<&Entry> = BASELINES
-        .iter()
-        .filter_map(|name| in_simulator.iter().find(|entry| entry.engine == MARKET && entry.profile == *name).copied())
-        .collect();
+    let in_simulator = tournament.of(simulator);
+    let mut lines: Vec<&Entry> =
+        BASELINES.iter().filter_map(|profile| choice::baseline(&in_simulator, profile)).collect();
     let mut profiles: Vec<&str> = in_simulator.iter().map(|entry| entry.profile.as_str()).collect();
     profiles.sort_unstable();
     profiles.dedup();
-    lines.extend(profiles.into_iter().filter_map(|profile| best(&in_simulator, profile)));
+    lines.extend(profiles.into_iter().filter_map(|profile| choice::best(&in_simulator, profile)));
     if lines.is_empty() {
         document.paragraph(format!("No profile has results in the simulator {simulator}."));
         return;
@@ -40,20 +31,6 @@ pub(crate) fn write(document: &mut Document, tournament: &mut Tournament) {
          picked after the fact; the last columns are mean returns of its windows by regime.",
     ));
     draw(document, &lines, tournament.notes.id());
-}
-
-/// The highest mean Sharpe, the first of equal ones.
-fn best<'t>(entries: &[&'t Entry], profile: &str) -> Option<&'t Entry> {
-    let mut best: Option<(&Entry, f64)> = None;
-    for entry in entries.iter().filter(|entry| entry.profile == profile && entry.engine != MARKET) {
-        let Some(sharpe) = entry.summary.window_sharpe.filter(|_| entry.summary.basis != Basis::Nothing) else {
-            continue;
-        };
-        if best.is_none_or(|(_, most)| sharpe > most) {
-            best = Some((entry, sharpe));
-        }
-    }
-    best.map(|(entry, _)| entry)
 }
 
 fn draw(document: &mut Document, lines: &[&Entry], id: &str) {

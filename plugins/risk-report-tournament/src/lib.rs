@@ -1,20 +1,14 @@
 //! Who won a sleeve's tournament, and what the numbers rest on.
 
 mod fidelity;
-mod flat;
 mod leaders;
-mod model;
-mod nested;
-mod series;
-mod source;
 mod standings;
 
 use forensic_guest_sdk::{
     Block, Document, Host, KeyValue, PluginError, PluginInfo, ReportPlugin, Request, export_plugin,
 };
-use forensic_plugin_kit::{Config, Inputs, config, sections, words};
-
-use crate::model::{Entry, Tournament};
+use forensic_plugin_kit::suite::{self, Tournament};
+use forensic_plugin_kit::{Config, Inputs, sections, words};
 
 /// The plugin `risk.report_tournament`.
 pub struct ReportTournament;
@@ -29,22 +23,20 @@ impl ReportPlugin for ReportTournament {
     }
 
     fn render(request: &Request, host: &dyn Host) -> Result<Document, PluginError> {
-        let config = Config::read(request, &["dir", "periods_per_year"])?;
+        let config = Config::read(request, &["dir", "periods_per_year", "simulator"])?;
         let dir = config.folder("dir", "data")?;
-        let periods = config.number("periods_per_year")?;
-        if periods.is_some_and(|periods| !(periods > 0.0 && periods.is_finite())) {
-            return Err(config::invalid("`periods_per_year` must be above 0"));
-        }
+        let simulator = config.text("simulator")?;
+        let periods = suite::periods_per_year(&config)?;
         let files = Inputs::new(host);
         let mut document = Document::new("Tournament");
         sections::title_block(&mut document, host, Vec::new());
-        let mut tournament = source::load(&files, &dir, periods, &mut document)?;
+        let mut tournament = suite::load(&files, &dir, periods, &mut document)?;
 
         context(&mut document, host, &tournament);
         tournament.notes.write(&mut document);
         fidelity::write(&mut document, &mut tournament);
         standings::write(&mut document, &mut tournament);
-        leaders::write(&mut document, &mut tournament);
+        leaders::write(&mut document, &tournament, simulator.as_deref());
         sections::inputs(&mut document, &files);
         Ok(document)
     }
@@ -68,16 +60,6 @@ fn context(document: &mut Document, host: &dyn Host, tournament: &Tournament) {
     ]));
     if host.run().is_err() {
         document.paragraph("The run ID is N/A because the trace is missing or unreadable.");
-    }
-}
-
-impl Tournament {
-    /// Distinct names, sorted.
-    fn distinct<'t>(&'t self, of: impl Fn(&'t Entry) -> &'t String) -> Vec<&'t str> {
-        let mut names: Vec<&str> = self.entries.iter().map(|entry| of(entry).as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
     }
 }
 

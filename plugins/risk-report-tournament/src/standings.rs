@@ -1,17 +1,11 @@
 //! The standings: one table a profile, best Sharpe first.
 
 use forensic_guest_sdk::{Cell, Column, Document, Severity, Table};
+use forensic_plugin_kit::suite::{Basis, Entry, Tournament};
 use forensic_plugin_kit::{order, sections, words};
 
-use crate::model::{Basis, Entry, Tournament};
-
-/// Profiles where the meta part names none.
-const PROFILES: [&str; 9] =
-    ["min_variance", "hrp", "max_sharpe", "barbell", "benchmark", "equal_weight", "market", "adaptive", "risk_parity"];
-
 pub(crate) fn write(document: &mut Document, tournament: &mut Tournament) {
-    let profiles = names(tournament.meta.profiles.as_deref(), &PROFILES, tournament.distinct(|entry| &entry.profile));
-    let simulators = names(tournament.meta.simulators.as_deref(), &[], tournament.distinct(|entry| &entry.simulator));
+    let (profiles, simulators) = (tournament.profiles(), tournament.simulators());
     let mut without = Vec::new();
     let mut drawn = false;
     for profile in &profiles {
@@ -20,7 +14,7 @@ pub(crate) fn write(document: &mut Document, tournament: &mut Tournament) {
             let wanted = |entry: &&Entry| entry.profile == *profile && entry.simulator == *simulator;
             let engines =
                 order::sorted(tournament.entries.iter().filter(wanted).collect(), |a, b| a.engine.cmp(&b.engine));
-            rows.extend(engines.into_iter().filter(|entry| entry.summary.basis != Basis::Nothing));
+            rows.extend(engines.into_iter().filter(|entry| entry.has_summary()));
         }
         if rows.is_empty() {
             without.push(profile.as_str());
@@ -43,20 +37,6 @@ pub(crate) fn write(document: &mut Document, tournament: &mut Tournament) {
     }
     remarks(tournament);
     tournament.notes.write(document);
-}
-
-/// The listed names, else the default ones; then whatever else there is, so that no result goes unseen.
-fn names(listed: Option<&[String]>, default: &[&str], present: Vec<&str>) -> Vec<String> {
-    let mut names: Vec<String> = match listed {
-        Some(listed) => listed.to_vec(),
-        None => default.iter().map(|name| (*name).to_owned()).collect(),
-    };
-    let mut distinct: Vec<(String, ())> = Vec::new();
-    names.extend(present.into_iter().map(str::to_owned));
-    for name in names {
-        order::entry(&mut distinct, name);
-    }
-    distinct.into_iter().map(|(name, ())| name).collect()
 }
 
 fn draw(document: &mut Document, rows: &[&Entry]) {
@@ -98,10 +78,10 @@ fn remarks(tournament: &mut Tournament) {
     let notes = &mut tournament.notes;
     for entry in &tournament.entries {
         let summary = &entry.summary;
-        if summary.basis == Basis::Nothing {
+        if !entry.has_summary() {
             continue;
         }
-        let name = format!("{} / {} / {}", entry.simulator, entry.engine, entry.profile);
+        let name = entry.name();
         if !summary.clipped.is_empty() {
             notes.warn(
                 "At a limit of the producer or of the formulas",

@@ -262,6 +262,9 @@ fn leaders_prefer_cvxportfolio_and_name_the_engine() {
     assert_eq!(cell(table, &["Hrp"], "Engine"), &"skfolio".into());
     close(cell(table, &["Hrp"], "CALM"), 0.051205);
     close(cell(table, &["Hrp"], "CRISIS"), 0.02118);
+    let request = Request::new("x").with_config(r#"{"simulator": "custom"}"#);
+    let document = ReportTournament::render(&request, &nested(&results())).unwrap();
+    assert!(section(&document, "Leaders and regimes").contains("Simulator custom."));
     let mut results = results();
     results["results"].as_object_mut().unwrap().remove("cvxportfolio");
     let document = render(&nested(&results));

@@ -1,22 +1,24 @@
 //! Finding the results: one JSON file in either shape, or CSV beside a JSON file with the meta part.
 
 use forensic_guest_sdk::{Document, PluginError, Severity};
-use forensic_plugin_kit::{InputError, Inputs, Notes, inputs, json, sections};
 use serde_json::Value;
 
-use crate::model::{Meta, Tournament};
-use crate::series::Store;
-use crate::{flat, nested};
+use super::model::{Meta, Tournament};
+use super::series::Store;
+use super::{flat, nested};
+use crate::{InputError, Inputs, Notes, inputs, json, sections};
 
 const JSON: &str = "tournament_results.json";
 const CSV: &str = "tournament_results.csv";
 const META: &str = "tournament_meta.json";
 
-/// Reads the results.
+/// Reads the results of the folder `dir`: `tournament_results.json`, else `tournament_results.csv` with
+/// `tournament_meta.json`. `periods` is the number of periods in a year, if it is fixed; else the first return series
+/// that is needed decides. Troubles of the files go to `document`, odd values to the tournament's notes.
 ///
 /// # Errors
 /// [`PluginError::MissingData`] if there are none, or none that can be used.
-pub(crate) fn load(
+pub fn load(
     files: &Inputs<'_>,
     dir: &str,
     periods: Option<f64>,

@@ -1,10 +1,10 @@
 //! The nested shape: simulator, engine, profile.
 
-use forensic_plugin_kit::{Notes, json};
 use serde_json::{Map, Value};
 
-use crate::flat;
-use crate::model::{Basis, Entry, Summary, Window};
+use super::flat;
+use super::model::{Basis, Entry, Summary, Window};
+use crate::{Notes, json, stats};
 
 /// Where an engine says that it sat out.
 const STATUS: &str = "_status";
@@ -14,7 +14,7 @@ const VOLATILITY_LIMIT: f64 = 5.0;
 const SHARPE_LIMITS: [f64; 3] = [-5.0, -4.0, 5.0];
 
 /// Reads all entries; engines that were skipped go to `skipped`.
-pub(crate) fn read(results: &Map<String, Value>, notes: &mut Notes, skipped: &mut Vec<String>) -> Vec<Entry> {
+pub(super) fn read(results: &Map<String, Value>, notes: &mut Notes, skipped: &mut Vec<String>) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (simulator, engines) in results {
         let Some(engines) = object(engines, &format!("results.{simulator}"), notes) else { continue };
@@ -62,7 +62,7 @@ fn entry(simulator: &str, engine: &str, profile: &str, result: &Value, notes: &m
         }
     };
     let sharpes: Vec<f64> = windows.iter().filter_map(|window| window.sharpe).collect();
-    let mean = forensic_plugin_kit::stats::mean(&sharpes);
+    let mean = stats::mean(&sharpes);
     if let Some((stored, mean)) = summary.window_sharpe.zip(mean)
         && (stored - mean).abs() > 1e-4 * mean.abs().max(1.0)
     {
@@ -95,10 +95,11 @@ fn summary(stored: &Value, name: &str, notes: &mut Notes) -> Summary {
         volatility: number(&["annualized_vol", "vol"]),
         drawdown: number(&["max_drawdown", "mdd"]),
         turnover: number(&["avg_turnover", "turnover"]),
+        days: None,
         clipped: Vec::new(),
     };
     if let Some(number) = summary.annual_return.filter(|number| RETURN_LIMITS.contains(number)) {
-        summary.clipped.push(format!("annual return {}", forensic_plugin_kit::stats::percent(number)));
+        summary.clipped.push(format!("annual return {}", stats::percent(number)));
     }
     if summary.volatility == Some(VOLATILITY_LIMIT) {
         summary.clipped.push("annual volatility 500.00%".into());

@@ -1,8 +1,9 @@
 //! Return series of the entries: where they are, by an index that keeps the three names apart, and what they did.
 
 use forensic_guest_sdk::Severity;
-use forensic_plugin_kit::stats::{Annualization, Performance};
-use forensic_plugin_kit::{Inputs, Notes, inputs, json, order};
+
+use crate::stats::{Annualization, Performance};
+use crate::{Inputs, Notes, inputs, json, order};
 
 /// Folder of the series below the sleeve's.
 const FOLDER: &str = "returns";
@@ -12,18 +13,18 @@ const INDEX: &str = "index.json";
 const STABLE: [&str; 2] = ["USDT", "USDC"];
 
 /// A series that was found.
-pub(crate) struct Series {
+pub(super) struct Series {
     id: String,
 }
 
 impl Series {
-    pub(crate) fn into_id(self) -> String {
+    pub(super) fn into_id(self) -> String {
         self.id
     }
 }
 
 /// All series of a sleeve.
-pub(crate) struct Store<'f, 'h> {
+pub(super) struct Store<'f, 'h> {
     files: &'f Inputs<'h>,
     dir: String,
     /// File by simulator, engine and profile.
@@ -35,7 +36,7 @@ pub(crate) struct Store<'f, 'h> {
 impl<'f, 'h> Store<'f, 'h> {
     /// Reads the index: a list, or `{"series": [{"simulator", "engine", "profile", "file" or "name"}]}`. Without one, only names that can be put together from the three parts are looked for;
     /// a name is never taken apart.
-    pub(crate) fn open(files: &'f Inputs<'h>, dir: &str, periods: Option<f64>, notes: &mut Notes) -> Self {
+    pub(super) fn open(files: &'f Inputs<'h>, dir: &str, periods: Option<f64>, notes: &mut Notes) -> Self {
         let annualization = periods.map(|factor| Annualization { factor, reason: "set in the config" });
         let mut this = Self { files, dir: dir.to_owned(), index: Vec::new(), annualization };
         let id = inputs::join(dir, &format!("{FOLDER}/{INDEX}"));
@@ -71,7 +72,7 @@ impl<'f, 'h> Store<'f, 'h> {
     }
 
     /// The series of an entry, if there is one and it was granted.
-    pub(crate) fn find(&self, names: &[String; 3]) -> Option<Series> {
+    pub(super) fn find(&self, names: &[String; 3]) -> Option<Series> {
         let [simulator, engine, profile] = names;
         let candidates = match self.listed(names) {
             Some(file) => vec![file.to_owned(), format!("{FOLDER}/{file}")],
@@ -86,13 +87,13 @@ impl<'f, 'h> Store<'f, 'h> {
     }
 
     /// File of an entry's series as the index names it, granted or not.
-    pub(crate) fn named(&self, names: &[String; 3]) -> Option<String> {
+    pub(super) fn named(&self, names: &[String; 3]) -> Option<String> {
         let listed = self.listed(names).map(|file| inputs::join(&self.dir, file));
         listed.or_else(|| self.find(names).map(Series::into_id))
     }
 
     /// What a series did; `None` if it can't be used.
-    pub(crate) fn performance(&mut self, series: &Series, notes: &mut Notes) -> Option<Performance> {
+    pub(super) fn performance(&mut self, series: &Series, notes: &mut Notes) -> Option<Performance> {
         let frame = match self.files.frame(&series.id) {
             Ok(frame) => frame,
             Err(error) => {
@@ -117,7 +118,7 @@ impl<'f, 'h> Store<'f, 'h> {
     }
 
     /// The factor, for the reader; `None` if nothing was annualized here.
-    pub(crate) fn annualization(&self) -> Option<Annualization> {
+    pub(super) fn annualization(&self) -> Option<Annualization> {
         self.annualization
     }
 }

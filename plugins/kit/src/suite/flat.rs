@@ -1,24 +1,24 @@
 //! The flat shape: a row a window, as a JSON list or as CSV with the metrics as JSON text.
 
-use forensic_plugin_kit::table::{Records, Tally};
-use forensic_plugin_kit::{Notes, json, order, stats};
 use serde_json::{Map, Value};
 
-use crate::model::{Basis, Entry, Summary, Window};
-use crate::series::{Series, Store};
+use super::model::{Basis, Entry, Summary, Window};
+use super::series::{Series, Store};
+use crate::table::{Records, Tally};
+use crate::{Notes, json, order, stats};
 
 /// Names where a row has none.
 const DEFAULTS: [&str; 3] = ["custom", "custom", "equal_weight"];
 
 /// One row: simulator, engine and profile, and its metrics with the row's own fields among them.
-pub(crate) struct Row {
+pub(super) struct Row {
     names: [String; 3],
     window: Option<i64>,
     metrics: Value,
 }
 
 /// Rows of a JSON list.
-pub(crate) fn from_list(list: &[Value], notes: &mut Notes) -> Vec<Row> {
+pub(super) fn from_list(list: &[Value], notes: &mut Notes) -> Vec<Row> {
     let mut rows = Vec::new();
     for (at, row) in list.iter().enumerate() {
         let parsed = match row.get("metrics") {
@@ -44,7 +44,7 @@ pub(crate) fn from_list(list: &[Value], notes: &mut Notes) -> Vec<Row> {
 ///
 /// # Errors
 /// A sentence's end, if a column is missing.
-pub(crate) fn from_records(records: &Records, notes: &mut Notes) -> Result<Vec<Row>, String> {
+pub(super) fn from_records(records: &Records, notes: &mut Notes) -> Result<Vec<Row>, String> {
     let [metrics] = records.expect(["metrics"])?;
     let columns = ["simulator", "engine", "profile"].map(|name| records.column(name));
     let window = records.column("window");
@@ -85,7 +85,7 @@ pub(crate) fn from_records(records: &Records, notes: &mut Notes) -> Result<Vec<R
 }
 
 /// Entries in the order of their first row; windows in their own order, the last row of a window counting.
-pub(crate) fn entries(rows: Vec<Row>, store: &mut Store<'_, '_>, notes: &mut Notes) -> Vec<Entry> {
+pub(super) fn entries(rows: Vec<Row>, store: &mut Store<'_, '_>, notes: &mut Notes) -> Vec<Entry> {
     let mut groups: Vec<([String; 3], Vec<Row>)> = Vec::new();
     for row in rows {
         order::entry(&mut groups, row.names.clone()).push(row);
@@ -101,6 +101,7 @@ pub(crate) fn entries(rows: Vec<Row>, store: &mut Store<'_, '_>, notes: &mut Not
         match series.as_ref().and_then(|series| store.performance(series, notes)) {
             Some(performance) => {
                 summary.basis = Basis::Series;
+                summary.days = Some(performance.days);
                 summary.annual_return = Some(performance.annual_return.value);
                 summary.volatility = performance.volatility.map(|clipped| clipped.value);
                 summary.sharpe = performance.sharpe.map(|clipped| clipped.value);
@@ -133,7 +134,7 @@ fn last_of_each(rows: Vec<Row>, name: &str, notes: &mut Notes) -> Vec<Row> {
 }
 
 /// Means over the windows of every metric. Nothing is known of the whole series, so its Sharpe ratio is not.
-pub(crate) fn means(windows: &[&Value]) -> Summary {
+pub(super) fn means(windows: &[&Value]) -> Summary {
     let mean = |keys: &[&str]| {
         let values: Vec<f64> = windows.iter().filter_map(|window| json::number_of(window, keys)).collect();
         stats::mean(&values)
@@ -146,16 +147,17 @@ pub(crate) fn means(windows: &[&Value]) -> Summary {
         volatility: mean(&["annualized_vol", "vol"]),
         drawdown: mean(&["max_drawdown", "mdd"]),
         turnover: mean(&["turnover"]),
+        days: None,
         clipped: Vec::new(),
     }
 }
 
 /// Whether a JSON value is the flat shape.
-pub(crate) fn is_flat(results: &Value) -> bool {
+pub(super) fn is_flat(results: &Value) -> bool {
     results.is_array()
 }
 
 /// An empty object, for a file without meta.
-pub(crate) fn no_meta() -> Value {
+pub(super) fn no_meta() -> Value {
     Value::Object(Map::new())
 }
