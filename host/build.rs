@@ -1,4 +1,5 @@
-//! Compiles the first-party plugins from source and embeds them: `builtin:NAME`.
+//! Compiles the first-party plugins from source and embeds them: `builtin:NAME`. Embeds what `plugin new` writes: the
+//! templates, the SDK's source and the WIT.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -26,7 +27,7 @@ fn main() {
     for watched in ["plugins", "guest-sdk", "wit", "Cargo.lock", "Cargo.toml"] {
         println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
     }
-    if let Err(why) = embed(&workspace, &out) {
+    if let Err(why) = embed(&workspace, &out).and_then(|()| embed_templates(&workspace, &out)) {
         println!("cargo::error={}", why.replace('\n', "\ncargo::error="));
     }
 }
@@ -46,6 +47,39 @@ fn embed(workspace: &Path, out: &Path) -> Result<(), String> {
     }
     table += "];\n";
     fs::write(out.join("builtins.rs"), table).map_err(|error| format!("can't write builtins.rs: {error}"))
+}
+
+/// Writes a table of paths below the workspace and contents, sorted by path.
+fn embed_templates(workspace: &Path, out: &Path) -> Result<(), String> {
+    let mut files = vec![workspace.join("guest-sdk/Cargo.toml"), workspace.join("Cargo.toml")];
+    for folder in ["guest-sdk/src", "guest-sdk/templates"] {
+        collect(&workspace.join(folder), true, &mut files)?;
+    }
+    collect(&workspace.join("wit"), false, &mut files)?;
+    files.sort();
+    let mut table = String::from("static FILES: &[(&str, &[u8])] = &[\n");
+    for file in files {
+        let name = file.strip_prefix(workspace).map_err(|error| error.to_string())?;
+        table += &format!("    ({:?}, include_bytes!({file:?})),\n", name.display().to_string());
+    }
+    table += "];\n";
+    fs::write(out.join("templates.rs"), table).map_err(|error| format!("can't write templates.rs: {error}"))
+}
+
+/// Files of a folder; what trying a template in place leaves behind is no part of it.
+fn collect(folder: &Path, deep: bool, files: &mut Vec<PathBuf>) -> Result<(), String> {
+    let problem = |error| format!("can't read {}: {error}", folder.display());
+    for entry in fs::read_dir(folder).map_err(problem)? {
+        let path = entry.map_err(problem)?.path();
+        let name = path.file_name().unwrap_or_default();
+        if path.is_file() {
+            files.push(path);
+        } else if deep && !["target", "build", "node_modules", ".venv", "__pycache__"].iter().any(|made| name == *made)
+        {
+            collect(&path, true, files)?;
+        }
+    }
+    Ok(())
 }
 
 /// The outer cargo's target folder: the part of `OUT_DIR` before `<profile>/build/…`.

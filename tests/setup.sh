@@ -51,13 +51,31 @@ need_venv() {
 # need_node_folder FOLDER SOURCE: a copy of the folder SOURCE with exactly the packages of its lock file.
 need_node_folder() {
   local folder=$1 source=$2 stamp
-  stamp=$(cat "$source"/*.json "$source"/*.mjs | sha256sum)
+  local files=("$source"/*.json)
+  compgen -G "$source/*.mjs" > /dev/null && files+=("$source"/*.mjs)
+  stamp=$(cat "${files[@]}" | sha256sum)
   [ "$(cat "$folder/.stamp" 2> /dev/null)" = "$stamp" ] && return
   command -v node > /dev/null && command -v npm > /dev/null || apt_install nodejs npm
   say "installing the packages of $source into $folder"
   rm -rf "$folder"
   mkdir -p "$folder"
-  cp "$source"/*.json "$source"/*.mjs "$folder"
+  cp "${files[@]}" "$folder"
   (cd "$folder" && npm ci --silent --no-audit --no-fund >&2)
   printf '%s' "$stamp" > "$folder/.stamp"
+}
+
+# What plugins in C are built with.
+need_wasm_clang() {
+  command -v clang > /dev/null && command -v wasm-ld > /dev/null \
+    && [ -f "$(clang --target=wasm32-wasi -print-file-name=libc.a)" ] \
+    && [ -f "$(clang --target=wasm32-wasi --rtlib=compiler-rt -print-libgcc-file-name)" ] && return
+  apt_install clang lld wasi-libc libclang-rt-dev-wasm32
+}
+
+# What plugins in Python, JavaScript and C are built with; sets PLUGIN_TOOLS to the folders that go into PATH.
+need_plugin_tools() {
+  need_wasm_clang
+  need_venv target/venv/plugins guest-sdk/templates/python/requirements.txt
+  need_node_folder target/plugin-js guest-sdk/templates/js
+  export PLUGIN_TOOLS="$PWD/target/plugin-js/node_modules/.bin:$PWD/target/venv/plugins/bin"
 }

@@ -34,6 +34,7 @@
 //!
 //! The plain types come from the WIT package `forensic:report` and are the same on every target.
 
+mod config;
 mod document;
 mod host;
 mod plugin;
@@ -65,6 +66,7 @@ pub use bindings::forensic::report::types::{
     Finding, Heading, HealthDetail, KeyValue, Link, LinkTarget, PluginError, PluginInfo, Request, Series, Severity,
     StatusCell, Table,
 };
+pub use config::Config;
 pub use host::{Host, OpenSpan};
 pub use plugin::ReportPlugin;
 

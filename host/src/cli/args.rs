@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::authoring::Language;
 use crate::pipeline::FailOn;
 use crate::trace::export::Format as ExportFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -48,7 +49,7 @@ pub(super) enum Command {
     /// Look into traces
     #[command(subcommand)]
     Trace(TraceCommand),
-    /// Write report plugins: look at them, check them, test them
+    /// Write report plugins: make one, build it, test it; look at one, lock what runs, push it
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Print the WIT package that report plugins are written against
@@ -202,6 +203,10 @@ pub(super) struct MergeCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
+    /// Make the folder of a new plugin, which builds and passes its test at once
+    New(NewCommand),
+    /// Build a plugin's component with its language's own tools
+    Build(BuildCommand),
     /// Say whether a plugin runs here, what it asks for, and what could be better
     Check(CheckCommand),
     /// Show what a component says of itself, and run nothing
@@ -257,6 +262,45 @@ pub(super) struct PrecompileCommand {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewCommand {
+    /// Name of the plugin, such as acme.slowest
+    pub(super) name: String,
+    /// The language to write it in
+    #[arg(long, value_enum)]
+    pub(super) lang: LanguageWord,
+    /// The new folder [default: the name with `_` for `.`]
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BuildCommand {
+    /// The folder with the `plugin.toml`
+    #[arg(default_value = ".")]
+    pub(super) folder: PathBuf,
+}
+
+/// A language that has a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LanguageWord {
+    Rust,
+    Python,
+    Js,
+    C,
+}
+
+impl LanguageWord {
+    pub(super) fn language(self) -> Language {
+        match self {
+            Self::Rust => Language::Rust,
+            Self::Python => Language::Python,
+            Self::Js => Language::JavaScript,
+            Self::C => Language::C,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use std::process::Command;
 use crate::{TARGET, clean_command};
 
 /// Set to `rustup` or `debian` to insist on one of the two.
-const CHOICE: &str = "FORENSIC_GUEST_TOOLCHAIN";
+pub(crate) const CHOICE: &str = "FORENSIC_GUEST_TOOLCHAIN";
 /// Where Debian's `-web` packages put what they bring.
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -26,10 +26,10 @@ pub(crate) enum Toolchain {
 }
 
 impl Toolchain {
-    pub(crate) fn find() -> Result<Self, String> {
-        println!("cargo::rerun-if-env-changed={CHOICE}");
+    /// The one for the package in `folder`, which may have a `rust-toolchain.toml`.
+    pub(crate) fn find(folder: &Path) -> Result<Self, String> {
         let choice = env::var(CHOICE).unwrap_or_default();
-        let sysroot = sysroot()?;
+        let sysroot = sysroot(folder)?;
         if choice != "debian" && sysroot.join("lib/rustlib").join(TARGET).join("lib").is_dir() {
             return Ok(Self::Host { cargo: env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), sysroot });
         }
@@ -37,7 +37,11 @@ impl Toolchain {
         if choice != "rustup" && [DEBIAN_CARGO, DEBIAN_RUSTC, DEBIAN_SOURCE].iter().all(|path| Path::new(path).exists())
         {
             if !linker.is_file() {
-                return Err(format!("no linker for guests: {} is missing", linker.display()));
+                return Err(format!(
+                    "no linker for WebAssembly guests: {} is missing. Install Rust with rustup (https://rustup.rs), \
+                     whose toolchains bring it.",
+                    linker.display()
+                ));
             }
             return Ok(Self::Debian { linker });
         }
@@ -77,11 +81,10 @@ fn host_triple() -> String {
     env::var("HOST").unwrap_or_else(|_| format!("{}-unknown-linux-gnu", env::consts::ARCH))
 }
 
-fn sysroot() -> Result<PathBuf, String> {
+fn sysroot(folder: &Path) -> Result<PathBuf, String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = clean_command(&rustc)
-        .args(["--print", "sysroot"])
-        .output()
-        .map_err(|error| format!("can't start {}: {error}", rustc.display()))?;
+    let output = clean_command(&rustc).args(["--print", "sysroot"]).current_dir(folder).output().map_err(|error| {
+        format!("can't start {}: {error}. Install Rust first (https://rustup.rs).", rustc.display())
+    })?;
     Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }

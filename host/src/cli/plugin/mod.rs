@@ -1,8 +1,10 @@
 //! `plugin`: for those who write report plugins, and those who look at them before they run them.
 
+mod build;
 mod check;
 mod inspect;
 mod lock;
+mod new;
 mod precompile;
 mod push;
 mod test;
@@ -17,6 +19,8 @@ use crate::plugin::{Engine, EngineSettings};
 
 pub(super) fn plugin(command: &PluginCommand, common: &Common) -> Outcome {
     match command {
+        PluginCommand::New(command) => new::new(command),
+        PluginCommand::Build(command) => build::build(command),
         PluginCommand::Check(command) => check::check(command),
         PluginCommand::Inspect(command) => inspect::inspect(command),
         PluginCommand::Test(command) => test::test(command),
