@@ -39,9 +39,6 @@ impl Table {
         self.rows.push(row);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
 
     /// The Markdown, with its last line break. No columns: nothing.
     pub(super) fn markdown(&self) -> String {
