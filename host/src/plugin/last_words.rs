@@ -7,13 +7,15 @@ use super::logbook::printable;
 const TEXT_MAX: usize = 1 << 10;
 /// Lines that are shown of an unknown format.
 const LINES: usize = 4;
+/// Between them.
+const SEPARATOR: &str = " | ";
 /// What CPython prints before the frames of an exception (`traceback` of its standard library).
 const PYTHON: &str = "Traceback (most recent call last):";
 
 /// `None` where nothing was printed.
 pub(super) fn last_words(text: &str) -> Option<String> {
-    let words = python(text).or_else(|| rust(text)).or_else(|| javascript(text)).or_else(|| last_lines(text))?;
-    Some(printable(&words, TEXT_MAX))
+    let known = python(text).or_else(|| rust(text)).or_else(|| javascript(text));
+    known.map(|words| printable(&words, TEXT_MAX)).or_else(|| last_lines(text))
 }
 
 /// The exception and the innermost of its frames: `ValueError: no (app.py, line 7, in render)`.
@@ -54,8 +56,10 @@ fn javascript(text: &str) -> Option<String> {
 
 fn last_lines(text: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let shown = &lines[lines.len().saturating_sub(LINES)..];
-    (!shown.is_empty()).then(|| shown.join(" | "))
+    let shown = lines[lines.len().saturating_sub(LINES)..].iter();
+    // Each line has its share, because the last one says the most.
+    let shown: Vec<String> = shown.map(|line| printable(line, TEXT_MAX / LINES - SEPARATOR.len())).collect();
+    (!shown.is_empty()).then(|| shown.join(SEPARATOR))
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl TrapReport {
             what,
             said,
             // Of an interpreter these are its own, and say nothing beside the traceback.
-            functions: if interpreted && has_words { Vec::new() } else { functions(error) },
+            functions: if interpreted && (has_words || exit.is_some()) { Vec::new() } else { functions(error) },
             log: log.tail(),
             operator:
                 "The run itself is not touched; this is a fault of the plugin, and running it again will not help."
