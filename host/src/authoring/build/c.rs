@@ -49,7 +49,9 @@ pub(super) fn build(folder: &Path, say: &mut dyn FnMut(&str)) -> Result<Vec<u8>,
     let mut command = Command::new(clang);
     command
         // A reactor: a library with an initialization and no `main`.
-        .args([TARGET, "-mexec-model=reactor", "-std=c11", "-Os", "-Wall", "-Wextra", "-Isdk"])
+        .args([TARGET, "-mexec-model=reactor", "-std=c11", "-Wall", "-Wextra", "-Isdk"])
+        // Not `-Os` itself: with that, clang runs whatever wasm-opt is in PATH (jco brings one), which drops all names.
+        .args(["-Xclang", "-Os"])
         // The stack before the data, so that an overflow traps and overwrites nothing.
         .args(["-Wl,--stack-first", "-Wl,-z,stack-size=131072", "-Wl,--gc-sections", "-o"])
         .arg(&core)
