@@ -2,15 +2,15 @@
 //!
 //! `pipeline` reads them (`[[report]] limits = { … }`), `plugin` enforces them, the documentation is written from
 //! [`TABLE`]. Nothing else may live here: a limit that isn't in the table doesn't exist. What the host's own settings file
-//! says of plugins is read in `host_file`.
+//! says of them is read in [`crate::settings`].
 
-mod host_file;
+mod host;
 mod maxima;
 
 use std::fmt;
 use std::time::Duration;
 
-pub use host_file::{CompileLimits, HostLimits, Mistake};
+pub use host::{CompileLimits, HostLimits};
 pub use maxima::{BadSetting, Maxima};
 
 const KIB: u64 = 1 << 10;

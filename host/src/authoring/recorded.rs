@@ -11,6 +11,7 @@ use super::golden::pretty;
 use super::manifest::Manifest;
 use crate::directory::{DirectoryError, RunDirectory};
 use crate::files::sha256;
+use crate::limits::Maxima;
 use crate::plugin::{Engine, LogLine};
 use crate::redact::Redactor;
 use crate::report::{Section, Status};
@@ -97,7 +98,7 @@ pub fn render(
         on_failure: "degrade".into(),
     };
     let trace = trace_input(&directory, &record)?;
-    let answer = call(engine, &directory, &report, Ok(Cow::Borrowed(component)), &trace);
+    let answer = call(engine, &directory, &report, Ok(Cow::Borrowed(component)), &trace, Maxima::default());
     let mut section = answer.section;
     // The same on every machine: whatever the author's environment holds is no part of a test.
     let (rules, _) = gather_again(&record.redaction, std::iter::empty()).map_err(ReportError::from)?;

@@ -76,6 +76,9 @@ pub(super) struct RunCommand {
     /// Refuse to run if a plugin, or what it is granted, is not as forensic.lock beside the pipeline has it
     #[arg(long)]
     pub(super) locked: bool,
+    /// Lower the most that any report stage may set, such as memory=128MiB; may be given several times
+    #[arg(long, value_name = "LIMIT=VALUE")]
+    pub(super) max_limit: Vec<String>,
     /// Print what each report stage would get, and run nothing
     #[arg(long)]
     pub(super) explain: bool,

@@ -30,7 +30,7 @@ struct Explained {
     trust: String,
 }
 
-/// A limit that is not as it is by default.
+/// A limit that the pipeline sets.
 #[derive(Serialize)]
 struct ExplainedLimit {
     key: &'static str,
@@ -70,7 +70,7 @@ fn of(report: &ReportStage, component: &Component, trust: String) -> Explained {
         Ok(Inspection { api, imports, .. }) => (api, imports),
         Err(_) => (None, Vec::new()),
     };
-    let limits = TABLE.iter().filter(|row| report.limits.get(row.limit) != row.default).map(|row| ExplainedLimit {
+    let limits = TABLE.iter().filter(|row| report.limits.is_set(row.limit)).map(|row| ExplainedLimit {
         key: row.key,
         value: row.unit.show(report.limits.get(row.limit)),
         default: row.unit.show(row.default),

@@ -131,6 +131,7 @@ fn signing_key(flag: Option<&std::path::Path>) -> Result<Option<SigningKey>, Fai
 
 /// Where plugins are compiled and kept: our own binary, and the user's cache folder if there is one.
 fn plugin_settings() -> Result<PluginSettings, Failure> {
+    let settings = host_settings()?;
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
@@ -143,7 +144,8 @@ fn plugin_settings() -> Result<PluginSettings, Failure> {
         compiler: std::env::current_exe().map_err(Failure::internal)?,
         cache: cache.as_ref().map(|folder| folder.join("plugins")),
         fetching: Fetching { store: cache.map(|folder| folder.join("components")), access },
-        policy: Arc::new(host_settings()?.policy().map_err(Failure::usage)?),
+        policy: Arc::new(settings.policy().map_err(Failure::usage)?),
+        limits: settings.limits,
     })
 }
 

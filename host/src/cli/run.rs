@@ -11,7 +11,8 @@ use super::{Exit, Failure, Outcome, explain, plugin_settings, print, signals, si
 use crate::conventions::result;
 use crate::dag::{Stop, StopReason};
 use crate::directory::{DEFAULT_ROOT, DirectoryError, RunId, TRACE};
-use crate::pipeline::FailOn;
+use crate::limits::{Limits, Maxima, TABLE};
+use crate::pipeline::{FailOn, Pipeline};
 use crate::run::{QuantSdk, Reported, RunError, RunOptions, RunOutcome};
 use crate::units::{duration, maybe_duration, percent, ratio};
 
@@ -19,7 +20,11 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     let run_id = command.run_id.as_deref().map(RunId::parse).transpose().map_err(Failure::usage)?;
     let mut pipeline = validate::load(&command.pipeline)?;
     pipeline.fail_on = command.fail_on.unwrap_or(pipeline.fail_on);
-    let plugins = trusting(plugin_settings()?, &command.pipeline, command.locked)?;
+    let mut plugins = trusting(plugin_settings()?, &command.pipeline, command.locked)?;
+    for text in &command.max_limit {
+        plugins.limits.maxima.set_text(text).map_err(|bad| Failure::usage(anyhow::anyhow!("--max-limit: {bad}")))?;
+    }
+    restrict(&mut pipeline, plugins.limits.maxima)?;
     if command.explain {
         return explain::explain(&pipeline, &plugins, command.format);
     }
@@ -74,6 +79,21 @@ fn exit_code(outcome: &RunOutcome) -> Exit {
         (result::SUCCESS, _) => Exit::Success,
         _ => Exit::StageFailed,
     }
+}
+
+/// Holds every report stage to the host's maxima; all that want more are told at once.
+fn restrict(pipeline: &mut Pipeline, maxima: Maxima) -> Result<(), Failure> {
+    let mut refused = Vec::new();
+    for report in &mut pipeline.reports {
+        let mut limits = Limits::below(maxima);
+        for row in TABLE.iter().filter(|row| report.limits.is_set(row.limit)) {
+            if let Err(error) = limits.set(row.limit, report.limits.get(row.limit)) {
+                refused.push(format!("report {}: {error}", report.id));
+            }
+        }
+        report.limits = limits;
+    }
+    if refused.is_empty() { Ok(()) } else { Err(Failure::usage(anyhow::anyhow!(refused.join("\n  ")))) }
 }
 
 /// Whether reports make a run fail that succeeded.

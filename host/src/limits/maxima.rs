@@ -61,7 +61,7 @@ pub(super) fn raised_by(limit: Limit, max: u64) -> String {
         return String::new();
     }
     format!(
-        "; whoever runs the host raises that with `plugin.limits.{}` in forensic-host.toml, up to {}",
+        "; whoever runs the host raises that with `plugins.limits.{}` in forensic-host.toml, up to {}",
         spec.key,
         spec.unit.show(spec.max)
     )
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(
             limits.set(Limit::Memory, 64 << 20).unwrap_err().to_string(),
             "limit `memory`: 64MiB asked for, above the host maximum of 32MiB; whoever runs the host raises that with \
-             `plugin.limits.memory` in forensic-host.toml, up to 1GiB"
+             `plugins.limits.memory` in forensic-host.toml, up to 1GiB"
         );
         limits.set(Limit::Memory, 16 << 20).unwrap();
         assert_eq!(
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(
             limits.exceeded(Limit::Fuel, None),
             "limit `fuel` (fuel of the call) is 1000; this is the host's maximum; whoever runs the host raises that with \
-             `plugin.limits.fuel` in forensic-host.toml, up to 1000000000000"
+             `plugins.limits.fuel` in forensic-host.toml, up to 1000000000000"
         );
     }
 

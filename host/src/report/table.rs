@@ -39,7 +39,6 @@ impl Table {
         self.rows.push(row);
     }
 
-
     /// The Markdown, with its last line break. No columns: nothing.
     pub(super) fn markdown(&self) -> String {
         let last = self.head.len().wrapping_sub(1);

@@ -10,6 +10,7 @@ use super::record::{ReportRecord, RunRecord};
 use crate::builtins;
 use crate::directory::{DirectoryError, RunDirectory, TRACE, is_host_file};
 use crate::files::sha256;
+use crate::limits::Maxima;
 use crate::plugin::document::{Level, PluginError};
 use crate::plugin::{
     Artifacts, CallFailure, CallReport, Compiled, Engine, GrantError, GuestSpans, Inputs, LoadError, LogLine,
@@ -104,6 +105,7 @@ pub(crate) fn call(
     report: &ReportRecord,
     component: Result<Cow<'_, [u8]>, String>,
     trace: &TraceInput,
+    maxima: Maxima,
 ) -> Answer {
     let mut plugin = identity(report);
     let not_called = |plugin, failure| Answer { section: failed(report, plugin, failure), usage: None };
@@ -111,7 +113,7 @@ pub(crate) fn call(
         Ok(component) => component,
         Err(text) => return not_called(plugin, Failure { text, ..Failure::default() }),
     };
-    let limits = report.limits();
+    let limits = report.limits(maxima);
     let loaded = match engine.load(&report.id, &component, &limits) {
         Ok(loaded) => loaded,
         Err(error) => return not_called(plugin, load_failure(&error)),

@@ -11,7 +11,7 @@ use crate::dag::StageResult;
 use crate::directory::{DirectoryError, RECORD, RunDirectory};
 use crate::evidence::{Evidence, GitRevision, HostFacts};
 use crate::files::sha256;
-use crate::limits::{Limits, TABLE};
+use crate::limits::{Limits, Maxima, TABLE};
 use crate::pipeline::{FailOn, OnFailure, Pipeline, Redaction, ReportStage, Secrets};
 use crate::redact::Redactor;
 use crate::telemetry::Ledger;
@@ -233,7 +233,8 @@ pub struct ReportRecord {
     pub artifacts: Vec<String>,
     /// The plugin's config.
     pub config: serde_json::Value,
-    /// Every limit that held, by key, in the base of its unit (ns, bytes, count).
+    /// The limits by key, in the base of their unit (ns, bytes, count). One that nobody set and that depends on the component
+    /// is left out.
     pub limits: BTreeMap<String, u64>,
     /// `degrade` or `fail`.
     pub on_failure: String,
@@ -253,7 +254,12 @@ impl ReportRecord {
             signed_by: None,
             artifacts: stage.artifacts.clone(),
             config,
-            limits: TABLE.iter().map(|row| (row.key.to_owned(), stage.limits.get(row.limit))).collect(),
+            limits: TABLE
+                .iter()
+                // Where nobody has set it, what holds depends on the component.
+                .filter(|row| stage.limits.is_set(row.limit) || row.interpreter == row.default)
+                .map(|row| (row.key.to_owned(), stage.limits.get(row.limit)))
+                .collect(),
             on_failure: match stage.on_failure {
                 OnFailure::Degrade => "degrade",
                 OnFailure::Fail => "fail",
@@ -262,13 +268,13 @@ impl ReportRecord {
         }
     }
 
-    /// The limits again; what an older host did not know has its default.
-    pub fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
+    /// The limits again, on a host with these maxima; what an older host did not know has its default.
+    pub fn limits(&self, maxima: Maxima) -> Limits {
+        let mut limits = Limits::below(maxima);
         for row in &TABLE {
             if let Some(&value) = self.limits.get(row.key) {
                 // A record that was edited by hand can't raise a limit above the host's maximum.
-                let _ = limits.set(row.limit, value.clamp(row.min, row.max));
+                let _ = limits.set(row.limit, value.clamp(row.min, maxima.get(row.limit)));
             }
         }
         limits

@@ -22,7 +22,7 @@ use crate::directory::{DirectoryError, REPORTS, RunDirectory, TRACE};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{SignError, VerifyError};
 use crate::pipeline::FailOn;
-use crate::plugin::{Engine, EngineError, EngineSettings, GuestSpans};
+use crate::plugin::{EngineError, GuestSpans};
 use crate::redact::{Redactor, RuleError};
 use crate::report::{
     self, Baseline, Failure, FindingCounts, LogTail, Rendered, ReportInput, RunFacts, Section, Status,
@@ -120,7 +120,7 @@ pub(super) fn call_plugins(
         return Ok(Called::default());
     }
     let mut masked = 0;
-    let engine = Engine::new(EngineSettings { compiler: plugins.compiler.clone(), cache: plugins.cache.clone() })?;
+    let engine = plugins.engine()?;
     let trace = trace_input(directory, record)?;
     if let Some(warning) = engine.warning() {
         observer.on_event(&RunEvent::Warning { text: warning });
@@ -135,7 +135,7 @@ pub(super) fn call_plugins(
                 Failure { text: "The plugin was not called: the run was killed.".into(), ..Failure::default() };
             Answer { section: failed(report, identity(report), failure), usage: None }
         } else {
-            call(&engine, directory, report, component(directory, report), &trace)
+            call(&engine, directory, report, component(directory, report), &trace, plugins.limits.maxima)
         };
         let called = clock.now();
         masked += section.redact(redactor);

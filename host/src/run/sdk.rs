@@ -20,8 +20,9 @@ use crate::dag::{DagOutcome, DagRunner, Executor as _, LocalExecutor, RunContext
 use crate::directory::{DATA, DirectoryError, PLUGINS, RunDirectory, RunId, TRACE_NAME};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
+use crate::limits::HostLimits;
 use crate::pipeline::{Pipeline, PluginSource};
-use crate::plugin::EngineError;
+use crate::plugin::{Engine, EngineError, EngineSettings};
 use crate::redact::Redactor;
 use crate::telemetry::otlp::forward::Destination;
 use crate::telemetry::otlp::receive::Allowance;
@@ -63,6 +64,19 @@ pub struct PluginSettings {
     pub fetching: Fetching,
     /// What a component must be to run.
     pub policy: Arc<TrustPolicy>,
+    /// What any pipeline may set at most, and what compiling may take.
+    pub limits: HostLimits,
+}
+
+impl PluginSettings {
+    /// The sandbox.
+    ///
+    /// # Errors
+    /// Where this machine can't run WebAssembly.
+    pub fn engine(&self) -> Result<Engine, EngineError> {
+        let settings = EngineSettings { compiler: self.compiler.clone(), cache: self.cache.clone() };
+        Ok(Engine::new(settings)?.with_compile_limits(self.limits.compile))
+    }
 }
 
 /// What a run left behind.

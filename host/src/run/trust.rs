@@ -225,8 +225,8 @@ pub(crate) fn as_locked(
     })
 }
 
-/// The limits that are not as they are by default.
+/// The limits that the pipeline sets.
 fn set_limits(limits: &Limits) -> std::collections::BTreeMap<String, String> {
-    let set = TABLE.iter().filter(|row| limits.get(row.limit) != row.default);
+    let set = TABLE.iter().filter(|row| limits.is_set(row.limit));
     set.map(|row| (row.key.to_owned(), row.unit.show(limits.get(row.limit)))).collect()
 }

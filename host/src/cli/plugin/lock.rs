@@ -5,15 +5,14 @@ use super::super::progress::say;
 use super::super::{Exit, Failure, Outcome, plugin_settings, validate};
 use crate::lock::{Lock, LockError};
 use crate::pipeline::ReportStage;
-use crate::plugin::{Artifacts, Engine, EngineSettings, Inputs, Request, TraceInput};
+use crate::plugin::{Artifacts, Engine, Inputs, Request, TraceInput};
 use crate::run::{Checked, as_locked, lock_path};
 
 pub(super) fn lock(command: &PluginLockCommand, common: &Common) -> Outcome {
     let pipeline = validate::load(&command.pipeline)?;
     let path = lock_path(&command.pipeline);
     let plugins = plugin_settings()?;
-    let engine = Engine::new(EngineSettings { compiler: plugins.compiler.clone(), cache: plugins.cache.clone() })
-        .map_err(Failure::internal)?;
+    let engine = plugins.engine().map_err(Failure::internal)?;
     let before = match Lock::read(&path) {
         Ok(lock) => lock,
         Err(LockError::Missing(_)) => Lock::default(),

@@ -15,7 +15,7 @@ use super::args::{Common, PluginCommand};
 use super::{Failure, Outcome, plugin_settings};
 use crate::authoring::{Manifest, Project, ProjectError};
 use crate::config::LoadError;
-use crate::plugin::{Engine, EngineSettings};
+use crate::plugin::Engine;
 
 pub(super) fn plugin(command: &PluginCommand, common: &Common) -> Outcome {
     match command {
@@ -58,8 +58,7 @@ fn refuse(error: ProjectError) -> Failure {
 /// An engine with the user's cache.
 fn engine() -> Result<Engine, Failure> {
     let settings = plugin_settings()?;
-    let engine = Engine::new(EngineSettings { compiler: settings.compiler, cache: settings.cache });
-    let engine = engine.map_err(Failure::internal)?;
+    let engine = settings.engine().map_err(Failure::internal)?;
     if let Some(warning) = engine.warning() {
         super::progress::say(format_args!("warning: {warning}"));
     }
