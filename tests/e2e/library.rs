@@ -19,6 +19,7 @@ fn run(bench: &Bench, id: &str, stop: Stop) -> RunOutcome {
             compiler: BINARY.into(),
             cache: Some(shared_cache()),
             fetching: Fetching::default(),
+            limits: Default::default(),
             policy: Default::default(),
         },
         signing_key: None,
