@@ -20,7 +20,7 @@ fn bench(plugin: &str, extra: &str) -> Bench {
 
 /// The component with a custom section more: other bytes, the same code.
 fn changed() -> Vec<u8> {
-    let mut bytes = hostile_guest();
+    let mut bytes = hostile_guest().to_vec();
     bytes.extend([0, 3, 1, b'x', 0]);
     bytes
 }
@@ -132,7 +132,7 @@ fn a_plugin_comes_from_a_registry_by_its_digest_and_is_kept() {
     let registry = RealRegistry::start();
     let reference = format!("oci://{}/acme/own:1.0", registry.address());
     let upload = Upload {
-        component: &hostile_guest(),
+        component: hostile_guest(),
         imports: &[],
         exports: &[],
         signature: None,
@@ -198,7 +198,9 @@ fn findings_fail_a_run_only_from_the_severity_that_was_asked_for() {
         (&["run", "--fail-on", "error"], 0),
         (&["run", "--fail-on", "warning"], 4),
         (&["report", "--fail-on", "info"], 4),
-        (&["report"], 0),
+        // As the run.
+        (&["report"], 4),
+        (&["report", "--fail-on", "never"], 0),
     ] {
         let ran = bench.call(arguments);
         assert_eq!(ran.code, Some(code), "{arguments:?}: {}", ran.stderr);
@@ -216,7 +218,7 @@ fn findings_fail_a_run_only_from_the_severity_that_was_asked_for() {
 #[test]
 fn spans_of_a_plugin_stand_below_its_call_marked_capped_and_redacted() {
     let bench = bench("own.wasm", "");
-    let pipeline = std::fs::read_to_string(bench.path().join("pipeline.toml")).unwrap().replace("behave", "spans");
+    let pipeline = std::fs::read_to_string(bench.path().join("pipeline.toml")).unwrap().replace("behave", "own-spans");
     bench.write("pipeline.toml", pipeline);
     let ran = bench.run();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);

@@ -127,7 +127,7 @@ impl ReportPlugin for Hostile {
             "find" => {
                 document.finding(Severity::Warning, "stage a", "It could be better.");
             }
-            "spans" => {
+            "own-spans" => {
                 let outer = host
                     .start_span("outer", &[Attribute::text("forensic.kind", "stage"), Attribute::integer("rows", 7)]);
                 let inner = host.start_span("inner", &[]);
