@@ -289,3 +289,46 @@ fn printing_in_c_goes_to_the_log() {
     assert!(report.contains("seen by printf"), "{report}");
     assert!(report.contains("exports_forensic_report_plugin_render"), "a trap names its functions: {report}");
 }
+
+/// The fenced blocks of a language in a Markdown text.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open: Option<String> = None;
+    for line in text.lines() {
+        match &mut open {
+            None if line == format!("```{language}") => open = Some(String::new()),
+            Some(_) if line == "```" => found.extend(open.take()),
+            Some(block) => *block += &format!("{line}\n"),
+            None => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn the_tutorial_does_what_it_says() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tutorial.md")).unwrap();
+    let commands = blocks(&text, "sh");
+    assert!(commands.len() >= 6, "{} blocks", commands.len());
+    let folder = TempDir::new().unwrap();
+    let with_host = env::join_paths(
+        env::split_paths(Path::new(BINARY).parent().unwrap().as_os_str())
+            .chain(env::split_paths(&env::var_os("PATH").unwrap())),
+    )
+    .unwrap();
+    let output = command("sh", folder.path())
+        .env("PATH", with_host)
+        .args(["-e", "-x", "-c", &commands.concat()])
+        .output()
+        .unwrap();
+    let ran = Ran::from(output);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let page = folder.path().join("acme_slowest/data/artifacts/summaries/latest/reports/acme.slowest.md");
+    let page = fs::read_to_string(page).unwrap();
+    let shown = blocks(&text, "markdown");
+    assert!(!shown.is_empty());
+    for line in shown.iter().flat_map(|block| block.lines()) {
+        assert!(page.lines().any(|written| written == line), "{line:?} is not in\n{page}");
+    }
+    assert!(ran.stderr.contains("differ") || ran.stdout.contains("differ"), "the golden page was another");
+}
