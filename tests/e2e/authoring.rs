@@ -170,7 +170,8 @@ fn a_plugin_in_javascript() {
 fn a_plugin_in_c() {
     lands_in_the_report("c", 64 << 10);
     let made = made("c");
-    assert!(!made.said.contains("warning"), "{}", made.said);
+    // Of the compiler; the run has one of its own.
+    assert!(!made.said.contains("warning:"), "{}", made.said);
 }
 
 /// The files of a folder with this ending are those of another one.

@@ -70,7 +70,7 @@ pub enum ComponentError {
         /// Id of the report stage.
         report: String,
         /// The reference.
-        reference: Reference,
+        reference: Box<Reference>,
     },
     /// Its signature is not good.
     #[error("report {report}: the signature of {plugin} does not count: {source}")]
@@ -80,7 +80,7 @@ pub enum ComponentError {
         /// The component.
         plugin: String,
         /// Why not.
-        source: SignatureError,
+        source: Box<SignatureError>,
     },
     /// It has no signature, and must have one.
     #[error(
@@ -112,7 +112,7 @@ pub enum ComponentError {
         /// The component.
         path: PathBuf,
         /// Why not.
-        source: BadSource,
+        source: Box<BadSource>,
     },
     /// The registry did not give it.
     #[error("report {report}: {source}")]
@@ -120,7 +120,7 @@ pub enum ComponentError {
         /// Id of the report stage.
         report: String,
         /// Why not.
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
 }
 
@@ -148,7 +148,7 @@ impl Fetching {
                     (true, _) => reference.clone(),
                     (false, Some(digest)) => reference.pinned(digest),
                     (false, None) => {
-                        let (report, reference) = (report.id.clone(), reference.clone());
+                        let (report, reference) = (report.id.clone(), Box::new(reference.clone()));
                         return Err(ComponentError::Unpinned { report, reference });
                     }
                 };
@@ -176,7 +176,7 @@ impl Fetching {
     fn ask(&self, report: &ReportStage, reference: &Reference) -> Result<Component, ComponentError> {
         let options = PullOptions { max_bytes: report.limits.get(Limit::Component), access: self.access.clone() };
         let pulled = pull(reference, &options)
-            .map_err(|source| ComponentError::Registry { report: report.id.clone(), source })?;
+            .map_err(|source| ComponentError::Registry { report: report.id.clone(), source: Box::new(source) })?;
         let component = Component {
             sha256: pulled.component_digest.hex().to_owned(),
             bytes: pulled.component.into(),

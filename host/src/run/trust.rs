@@ -174,7 +174,7 @@ impl TrustPolicy {
             .and_then(|signature| self.keys.verify(&component.bytes, &signature, expected))
             .map_err(|source| {
                 let (report, plugin) = of();
-                ComponentError::Signature { report, plugin, source }
+                ComponentError::Signature { report, plugin, source: Box::new(source) }
             })?;
         Ok(Some(verified.key))
     }
@@ -205,7 +205,7 @@ pub(crate) fn as_locked(
         PluginSource::Path(path) => Source::of_path(path, folder).map_err(|source| ComponentError::Path {
             report: report.id.clone(),
             path: path.clone(),
-            source,
+            source: Box::new(source),
         })?,
         PluginSource::Oci(reference) => Source::Oci(reference.clone()),
     };

@@ -62,7 +62,7 @@ impl ReportPlugin for Hostile {
             "spans" => {
                 for number in 0..100_000 {
                     let attributes =
-                        [Attribute::text("text", &"x".repeat(1000)), Attribute::text("forensic.kind", "run")];
+                        [Attribute::text("text", "x".repeat(1000)), Attribute::text("forensic.kind", "run")];
                     let span = host.start_span(&format!("span {number}"), &attributes);
                     for event in 0..3 {
                         span.add_event(&format!("event {event}"), &attributes);
