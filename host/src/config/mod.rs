@@ -1,7 +1,7 @@
 //! Configuration files: TOML read with the place of every value, and every mistake told at once with file, line, column,
 //! a caret and the cure. It knows TOML, not what any file means.
 //!
-//! [`parse`] is the way through: `syntax` words what the parser found, the caller turns tables into its own types with
+//! `parse` is the way through: `syntax` words what the parser found, the caller turns tables into its own types with
 //! the typed getters of `read`, `units` and `words`, and `diagnostic` gathers the mistakes.
 
 mod diagnostic;

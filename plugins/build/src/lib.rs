@@ -58,7 +58,7 @@ pub fn build_guests(workspace: &Path, target_folder: &Path, packages: &[&str]) -
 }
 
 /// The command that compiles the package in `folder` as a guest, with its release profile, into `target` in there. A
-/// person can run it by hand as it is printed. [`module_path`] says where the module is then.
+/// person can run it by hand as it is printed. [`module_path()`] says where the module is then.
 ///
 /// # Errors
 /// A text that says what to install, where no toolchain can build guests.
