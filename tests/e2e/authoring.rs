@@ -333,3 +333,60 @@ fn the_tutorial_does_what_it_says() {
     }
     assert!(ran.stderr.contains("differ") || ran.stdout.contains("differ"), "the golden page was another");
 }
+
+/// A plugin of this language that asks for the time, for chance and for a long sleep: what it shows follows from the run
+/// alone, also when it is compiled anew.
+fn clock_and_chance_are_the_runs(language: &'static str, file: &str, edits: [(&str, &str); 2]) {
+    let folder = TempDir::new().unwrap();
+    let project = folder.path().join("project");
+    succeed("cp", folder.path(), &["-r", made(language).project().to_str().unwrap(), "project"]);
+    fs::remove_dir_all(project.join("data")).unwrap();
+    let mut source = fs::read_to_string(project.join(file)).unwrap();
+    for (at, instead) in edits {
+        assert!(source.contains(at), "{at:?} is not in\n{source}");
+        source = source.replacen(at, instead, 1);
+    }
+    fs::write(project.join(file), source).unwrap();
+    succeed(BINARY, &project, &["plugin", "build"]);
+    succeed(BINARY, &project, &["run"]);
+    let latest = project.join("data/artifacts/summaries/latest");
+    let read = |name: &str| fs::read_to_string(latest.join(name)).unwrap();
+    let page = format!("reports/{NAME}.md");
+    let warm = read(&page);
+    let record: Value = serde_json::from_str(&read("run.json")).unwrap();
+    let seconds = record["end_time"].as_u64().unwrap() / 1_000_000_000;
+    let line = warm.lines().find(|line| line.starts_with("clock ")).unwrap_or_else(|| panic!("{warm}"));
+    assert!(line.starts_with(&format!("clock {seconds}")), "{seconds} is the run's end: {line}");
+
+    succeed(BINARY, &project, &["report", "latest"]);
+    assert_eq!(read(&page), warm, "the same, from the same machine code");
+    let ran: Ran = command(BINARY, &project)
+        .args(["report", "latest"])
+        .env("XDG_CACHE_HOME", folder.path().join("cold"))
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(read(&page), warm, "the same, compiled anew");
+}
+
+#[test]
+fn clock_and_chance_in_python_are_the_runs() {
+    let edits = [
+        ("from typing import Any", "import random\nimport time\nimport uuid\nfrom typing import Any"),
+        (
+            "    files(document, host)\n",
+            "    time.sleep(3600)\n    document.paragraph(f\"clock {time.time()} chance {random.random()} {uuid.uuid4()}\")\n",
+        ),
+    ];
+    clock_and_chance_are_the_runs("python", "report.py", edits);
+}
+
+#[test]
+fn clock_and_chance_in_javascript_are_the_runs() {
+    let edits = [
+        ("  files(builder, host);\n", "  builder.paragraph(`clock ${Date.now()} chance ${Math.random()}`);\n"),
+        ("const NEWLINE = 10;", "const NEWLINE = 10; // edited"),
+    ];
+    clock_and_chance_are_the_runs("js", "report.js", edits);
+}
