@@ -367,7 +367,7 @@ fn first_party() -> Vec<FirstParty> {
             id: "tearsheet",
             plugin: "risk.report_tearsheet",
             data: fixtures("risk-report-tournament", "flat"),
-            config: json!({"dir": "data/tearsheet"}),
+            config: json!({"dir": "data/tearsheet", "series": "a_b"}),
             render: risk_report_tearsheet::ReportTearsheet::render,
         },
         FirstParty {
