@@ -170,6 +170,27 @@ fn components_that_multiply_are_refused_before_anything_is_compiled() {
 }
 
 /// One function of so many statements, which no number of threads compiles faster.
+/// Types that each hold the previous one `twice` or once.
+fn nested_types(levels: usize, twice: bool) -> Vec<u8> {
+    let mut text = "(component (type $t0 (tuple u32 u32))".to_owned();
+    for level in 1..=levels {
+        let below = level - 1;
+        let second = if twice { format!("$t{below}") } else { "u32".into() };
+        text += &format!(" (type $t{level} (tuple $t{below} {second}))");
+    }
+    text += r#"(instance $p) (export "forensic:report/plugin@0.1.0" (instance $p)))"#;
+    wat::parse_str(text).unwrap()
+}
+
+#[test]
+fn types_that_grow_without_bounds_are_refused_before_anything_is_compiled() {
+    for (levels, twice) in [(200, false), (40, true)] {
+        let nowhere = Engine::new(EngineSettings { compiler: "/nonexistent".into(), cache: None }).unwrap();
+        let error = nowhere.load("types", &nested_types(levels, twice), &Limits::default()).unwrap_err().to_string();
+        assert!(error.starts_with("The plugin is not a valid component: "), "refused before it is compiled: {error}");
+    }
+}
+
 fn long_function(statements: usize) -> Vec<u8> {
     let body =
         "(i32.store (i32.const 0) (i32.add (i32.load (i32.const 8)) (i32.load (i32.const 4))))".repeat(statements);
