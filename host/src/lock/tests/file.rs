@@ -149,10 +149,10 @@ fn all_mistakes_are_told_at_once() {
 #[test]
 fn a_path_is_written_from_the_locks_folder() {
     for (path, folder, expected) in [
-        ("/work/p/plugins/a.wasm", "/work/p", "plugins/a.wasm"),
-        ("/work/shared/a.wasm", "/work/p", "../shared/a.wasm"),
-        ("/opt/a.wasm", "/work/p", "../../opt/a.wasm"),
-        ("/work/p/./x/../a.wasm", "/work/p/", "a.wasm"),
+        ("/srv/p/plugins/a.wasm", "/srv/p", "plugins/a.wasm"),
+        ("/srv/shared/a.wasm", "/srv/p", "../shared/a.wasm"),
+        ("/opt/a.wasm", "/srv/p", "../../opt/a.wasm"),
+        ("/srv/p/./x/../a.wasm", "/srv/p/", "a.wasm"),
         ("p/a.wasm", "p", "a.wasm"),
         ("/w/oci:/a", "/w", "oci:/a"),
         ("/w/builtin:x", "/w", "./builtin:x"),
