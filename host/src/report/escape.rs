@@ -195,22 +195,24 @@ fn would_be_linked(word: &str) -> bool {
     has(b"www.") || has(b"mailto:") || has(b"xmpp:")
 }
 
-/// A word as code spans; what would act inside one stands between them as an entity.
+/// A word as code spans; what would act inside one stands between them as an entity. So does the bracket of `]:`:
+/// in the text of a link at a line's start it would make a definition, and those are looked for before code spans.
 pub(super) fn literal(word: &str, out: &mut String) {
-    for piece in word.split_inclusive(['`', '|', '\\']) {
-        let (text, separator) = match piece.char_indices().next_back() {
-            Some((at, c @ ('`' | '|' | '\\'))) => (&piece[..at], Some(c)),
-            _ => (piece, None),
-        };
+    let acts = |at: usize, c: char| matches!(c, '`' | '|' | '\\') || c == ']' && word[at + 1..].starts_with(':');
+    let span = |text: &str, out: &mut String| {
         if !text.is_empty() {
             out.push('`');
             out.push_str(text);
             out.push('`');
         }
-        if let Some(c) = separator {
-            out.push_str(&format!("&#{};", u32::from(c)));
-        }
+    };
+    let mut start = 0;
+    for (at, c) in word.char_indices().filter(|(at, c)| acts(*at, *c)) {
+        span(&word[start..at], out);
+        out.push_str(&format!("&#{};", u32::from(c)));
+        start = at + c.len_utf8();
     }
+    span(&word[start..], out);
 }
 
 fn escape_word(word: &str, first: bool, out: &mut String) {
@@ -298,6 +300,7 @@ mod tests {
             ("https://x.example/_a_", "`https://x.example/_a_`"),
             ("mail a@b.c|`", "mail `a@b.c`&#124;&#96;"),
             ("@team", "`@team`"),
+            ("x]:http://a[0]", "`x`&#93;`:http://a[0]`"),
             ("a\u{202e}b\0\u{1b}[31m", "a\\u\\{202e\\}b\\u\\{0\\}\\u\\{1b\\}\\[31m"),
         ] {
             assert_eq!(inline(text), markdown, "{text:?}");

@@ -119,6 +119,8 @@ pub(super) const PAYLOADS: &[&str] = &[
     "\u{5d0}\u{5d1} ltr \u{627}\u{628} \u{200f}x\u{200e} \u{61c}y",
     "\u{7f}\u{80}\u{9d}8;;https://evil.example\u{9c}x \u{1b}]8;;https://evil.example\u{1b}\\x",
     "\u{fff9}x\u{fffa}y\u{fffb} \u{180e}z \u{2028} \u{fe00}",
+    "]:http://;\u{200b}",
+    "]:https://evil.example/ (title)",
 ];
 
 /// Number of positions.
