@@ -52,6 +52,36 @@ pub mod attr {
     pub const NEEDS: &str = "forensic.stage.needs";
     /// Position of the stage in `pipeline.toml`, from 0.
     pub const STAGE_INDEX: &str = "forensic.stage.index";
+    /// Which results of its needs let a stage start: `all`, `any` or `always`; absent means `all`.
+    pub const TRIGGER: &str = "forensic.stage.trigger";
+    /// The need, by id, whose end let a stage with the trigger `any` start.
+    pub const RELEASED_BY: &str = "forensic.stage.released_by";
+    /// What the members of a matrix have in common: the id with the names of what varies in braces, `{sleeve}.ingest`.
+    pub const MEMBER_OF: &str = "forensic.stage.member_of";
+    /// Values that a member of a matrix stands for, an array of text `name=value`.
+    pub const MEMBER_VALUES: &str = "forensic.stage.member_values";
+    /// The group that a stage stands in.
+    pub const GROUP: &str = "forensic.stage.group";
+    /// True on a stage whose failure does not fail the run.
+    pub const ALLOW_FAILURE: &str = "forensic.stage.allow_failure";
+    /// The content key of a stage, 64 hexadecimal digits: what its result depends on.
+    pub const STAGE_KEY: &str = "forensic.stage.key";
+    /// Why a stage was run or its result reused, a sentence; only where reuse was asked for.
+    pub const REUSE_REASON: &str = "forensic.stage.reuse_reason";
+    /// The run that a cached stage's result came from.
+    pub const CACHED_FROM: &str = "forensic.cached_from";
+    /// The run that this one resumes (run span).
+    pub const RESUMED_FROM: &str = "forensic.resumed_from";
+    /// The run that this one is a stage of (run span); `forensic.parent.stage` says which.
+    pub const PARENT_RUN: &str = "forensic.parent.run";
+    /// The stage that this run is, in the run that [`PARENT_RUN`] names (run span).
+    pub const PARENT_STAGE: &str = "forensic.parent.stage";
+    /// The run that an attempt of a nested pipeline was.
+    pub const CHILD_RUN: &str = "forensic.child.run";
+    /// Why a stage was skipped: `need` (one failed), `when` (its condition did not hold), `selection` (it was not asked for).
+    pub const SKIP_REASON: &str = "forensic.skip_reason";
+    /// Name of the pool that an attempt waited for, though a slot was free.
+    pub const WAITED_FOR_POOL: &str = "forensic.waited_for_pool";
     /// When every need of a stage had ended; Unix ns; absent if that never happened.
     pub const READY_TIME: &str = "forensic.ready_time";
     /// Number of attempts of a stage.

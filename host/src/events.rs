@@ -1,8 +1,12 @@
 //! What a run tells while it goes on: the interface between running (`dag`, `run`) and showing (`cli`).
 
+use std::path::Path;
 use std::time::Duration;
 
+use crate::clock::UnixNanos;
 use crate::dag::{StageResult, StopReason};
+use crate::pipeline::Pipeline;
+use crate::plan::RunPlan;
 
 /// Something happened. Ids and texts are borrowed for the call.
 #[derive(Debug)]
@@ -10,10 +14,18 @@ use crate::dag::{StageResult, StopReason};
 pub enum RunEvent<'a> {
     /// Scheduling begins.
     RunStarted {
-        /// Number of stages.
-        stages: usize,
+        /// The run.
+        run_id: &'a str,
+        /// The run directory, absolute.
+        directory: &'a Path,
+        /// What runs.
+        pipeline: &'a Pipeline,
+        /// What is going to be done with each stage.
+        plan: &'a RunPlan,
         /// Attempts that may run at once.
         slots: u32,
+        /// When scheduling began, Unix ns.
+        time: UnixNanos,
     },
     /// An attempt begins.
     AttemptStarted {
@@ -21,6 +33,8 @@ pub enum RunEvent<'a> {
         stage: &'a str,
         /// From 1.
         attempt: u32,
+        /// When, Unix ns.
+        time: UnixNanos,
     },
     /// An attempt failed, and there will be another one.
     AttemptFailed {
@@ -47,8 +61,14 @@ pub enum RunEvent<'a> {
         message: Option<&'a str>,
         /// Path of its last attempt's standard error, below the run directory; only if it failed.
         log: Option<&'a str>,
+        /// Its result came from an earlier run: the time that this saved.
+        saved: Option<Duration>,
+        /// It failed, and the pipeline allows that.
+        allowed: bool,
         /// Stages that have their result, this one included.
         done: usize,
+        /// When, Unix ns.
+        time: UnixNanos,
     },
     /// The run is being stopped.
     Stopping {

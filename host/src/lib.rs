@@ -17,6 +17,7 @@ pub mod files;
 pub mod limits;
 pub mod lock;
 pub mod pipeline;
+pub mod plan;
 pub mod plugin;
 pub mod redact;
 pub mod registry;

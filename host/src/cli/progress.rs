@@ -47,13 +47,14 @@ const DIM: Style = Style::new().dimmed();
 impl Observer for Progress {
     fn on_event(&mut self, event: &RunEvent<'_>) {
         match *event {
-            RunEvent::RunStarted { stages, slots } => {
+            RunEvent::RunStarted { pipeline, slots, .. } => {
+                let stages = pipeline.stages.len();
                 self.stages = stages;
                 if self.level != Level::Quiet {
                     say(format_args!("{DIM}{stages} stages, {slots} at a time{DIM:#}"));
                 }
             }
-            RunEvent::AttemptStarted { stage, attempt } if self.level == Level::Verbose => {
+            RunEvent::AttemptStarted { stage, attempt, .. } if self.level == Level::Verbose => {
                 say(format_args!("{DIM}{:>9} start     {stage} (attempt {attempt}){DIM:#}", ""));
             }
             RunEvent::AttemptFailed { stage, attempt, message, backoff } if self.level != Level::Quiet => {
@@ -63,7 +64,7 @@ impl Observer for Progress {
                     show(backoff)
                 ));
             }
-            RunEvent::StageEnded { stage, result, duration, attempts, message, log, done } => {
+            RunEvent::StageEnded { stage, result, duration, attempts, message, log, done, .. } => {
                 let (style, word) = match result {
                     StageResult::Success => (GOOD, "ok"),
                     StageResult::Failure => (BAD, "failed"),

@@ -23,6 +23,7 @@ use crate::events::{Observer, RunEvent};
 use crate::evidence::{KEY_PEM_VARIABLE, KEY_VARIABLE};
 use crate::limits::show_duration;
 use crate::pipeline::Pipeline;
+use crate::plan::RunPlan;
 use crate::telemetry::otlp::environment::{AttemptContext, variables};
 use crate::telemetry::otlp::receive::{Admission, Allowance, Receiver, Sender};
 use crate::telemetry::{HostSpan, RunTelemetry};
@@ -39,6 +40,8 @@ const LAST_LINE_MAX: usize = 500;
 pub struct RunContext<'a> {
     /// The pipeline.
     pub pipeline: &'a Pipeline,
+    /// What is to be done with its stages.
+    pub plan: &'a RunPlan,
     /// Attempts that may run at once, at least 1.
     pub slots: u32,
     /// The run's clock.
@@ -156,7 +159,14 @@ impl<'a> DagRunner<'a> {
     /// Runs all stages to their results.
     pub fn run(mut self) -> DagOutcome {
         make_room_for_files(self.context.slots);
-        self.observer.on_event(&RunEvent::RunStarted { stages: self.stages.len(), slots: self.context.slots });
+        self.observer.on_event(&RunEvent::RunStarted {
+            run_id: self.context.run_id.as_str(),
+            directory: self.context.directory.path(),
+            pipeline: self.context.pipeline,
+            plan: self.context.plan,
+            slots: self.context.slots,
+            time: self.context.schedule_start,
+        });
         for (stage, state) in self.context.pipeline.stages.iter().zip(&mut self.stages) {
             if stage.needs.is_empty() {
                 state.ready = Some(self.context.schedule_start);
@@ -291,8 +301,8 @@ impl<'a> DagRunner<'a> {
         let state = &mut self.stages[index];
         state.attempts += 1;
         let attempt = state.attempts;
-        self.observer.on_event(&RunEvent::AttemptStarted { stage: id, attempt });
         let start = context.clock.now();
+        self.observer.on_event(&RunEvent::AttemptStarted { stage: id, attempt, time: start });
         let stage_span = state.span.get_or_insert_with(|| {
             state.start = start;
             let attributes = spans::stage(context.pipeline, index, state.ready);
@@ -540,7 +550,10 @@ impl<'a> DagRunner<'a> {
             attempts: state.attempts,
             message: message.as_deref(),
             log: log.as_deref(),
+            saved: None,
+            allowed: false,
             done: self.done,
+            time,
         });
     }
 

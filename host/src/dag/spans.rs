@@ -50,6 +50,7 @@ pub(super) fn attempt(
     let (argv, masked) = match command {
         Command::Argv(argv) => redactor.args(argv),
         Command::Shell(text) => redactor.args(&["/bin/sh".into(), "-c".into(), text.clone()]),
+        Command::Pipeline(path) => redactor.args(&[path.display().to_string()]),
     };
     let program = argv.first().map_or("", String::as_str);
     let executable = program.rsplit('/').next().unwrap_or(program).to_owned();

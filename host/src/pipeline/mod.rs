@@ -23,8 +23,9 @@ use crate::config;
 use crate::config::read::{Reader, Table};
 pub use crate::config::{Diagnostic, Diagnostics, Label, LoadError, MAX_LISTED};
 pub use model::{
-    Command, FailOn, OnFailure, Pipeline, PluginSource, Redaction, ReportStage, Retries, Secrets, Source, Stage,
-    StageId, Telemetry,
+    Capacity, Command, Condition, EnvTest, Environment, FailOn, FailurePolicy, Inherit, Member, OnFailure, OutputGlob,
+    Pipeline, Place, PluginSource, Pool, Redaction, ReportStage, Retries, Secrets, Source, Stage, StageId, Telemetry,
+    Trigger,
 };
 
 pub(crate) use names::{id_problem, repaired_id};
@@ -91,12 +92,16 @@ fn root(reader: &mut Reader, document: Table<'_>, dir: PathBuf, builtins: &[&str
         timeout: settings.timeout,
         kill_grace: settings.kill_grace,
         fail_on: settings.fail_on,
+        on_failure: FailurePolicy::default(),
+        pools: Vec::new(),
+        environment: Environment::default(),
         stages,
         reports,
         secrets,
         redaction,
         telemetry,
         source: Source { path: PathBuf::new(), text: String::new() },
+        included: Vec::new(),
         dir,
     })
 }

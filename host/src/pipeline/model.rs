@@ -27,7 +27,14 @@ pub struct Pipeline {
     pub kill_grace: Duration,
     /// `[pipeline] fail_on`: which findings fail the run; none where nothing is set.
     pub fail_on: FailOn,
-    /// The stages, in the order of the file; none at all is a valid, if dull, pipeline.
+    /// `[pipeline] on_failure`: what a failed stage means for the others.
+    pub on_failure: FailurePolicy,
+    /// `[pools]`: what stages share, by name, ascending.
+    pub pools: Vec<Pool>,
+    /// `[environment]`: what stages inherit.
+    pub environment: Environment,
+    /// The stages, in the order of the file, members of a matrix in the order of its values; none at all is a valid, if dull,
+    /// pipeline.
     pub stages: Vec<Stage>,
     /// The report stages, in the order of the file.
     pub reports: Vec<ReportStage>,
@@ -39,6 +46,9 @@ pub struct Pipeline {
     pub telemetry: Telemetry,
     /// The file that it was read from.
     pub source: Source,
+    /// The files that it includes, and the lists and nested pipelines that its stages were made from, in the order of their
+    /// first mention, each once.
+    pub included: Vec<Source>,
     /// Folder of that file, absolute.
     pub dir: PathBuf,
 }
@@ -72,6 +82,27 @@ pub struct Stage {
     pub command: Command,
     /// Indexes into [`Pipeline::stages`], in declared order, without repeats.
     pub needs: Vec<usize>,
+    /// Which results of `needs` let it start.
+    pub trigger: Trigger,
+    /// What has to hold when it could start; else it is skipped, and what needs it goes on as if it had succeeded.
+    pub when: Option<Condition>,
+    /// Its failure neither fails the run nor keeps what needs it from running.
+    pub allow_failure: bool,
+    /// Higher goes first among stages that could start; 0 where nothing is set; -1,000,000 to 1,000,000.
+    pub priority: i32,
+    /// What it takes from pools while an attempt runs: index into [`Pipeline::pools`] and amount (at least 1, at most the
+    /// pool's where that is known), each pool once.
+    pub resources: Vec<(usize, u64)>,
+    /// `inputs`: globs of files, relative to [`Stage::workdir`], whose content is part of its key.
+    pub inputs: Vec<String>,
+    /// `outputs`: what it leaves behind. `None`: not declared, so its result is never reused.
+    pub outputs: Option<Vec<OutputGlob>>,
+    /// `cache`: its result may come from any earlier run of the pipeline, not only from one that is resumed.
+    pub cache: bool,
+    /// What it was made from, where it is one of many.
+    pub member: Option<Member>,
+    /// The group that it stands in.
+    pub group: Option<String>,
     /// Variables added to the environment.
     pub env: BTreeMap<String, String>,
     /// Working folder, absolute; the pipeline file's folder unless it says otherwise.
@@ -113,6 +144,158 @@ pub enum Command {
     Argv(Vec<String>),
     /// `run = "text"`: for the shell; not blank, no NUL.
     Shell(String),
+    /// `pipeline = "file"`: a pipeline of its own, run by this program; absolute; it was read and checked.
+    Pipeline(PathBuf),
+}
+
+/// Which results of a stage's needs let it start. A need that was skipped by its own `when`, and a failure that is allowed,
+/// count as successes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trigger {
+    /// `needs = […]`, `needs = { all = […] }`: every one succeeded.
+    #[default]
+    All,
+    /// `needs = { any = […] }`: one succeeded; the others are not waited for.
+    Any,
+    /// `needs = { always = […] }`: every one has ended, however.
+    Always,
+}
+
+impl Trigger {
+    /// The word in `pipeline.toml` and in the trace.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Any => "any",
+            Self::Always => "always",
+        }
+    }
+}
+
+/// `when = { … }`: every key of it has to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// All of them hold.
+    All(Vec<Condition>),
+    /// `any = [{ … }, …]`: one of them holds.
+    Any(Vec<Condition>),
+    /// `not = { … }`.
+    Not(Box<Condition>),
+    /// `env = { NAME = "value" }`: the stage's environment has this variable with this value (`true`: with any that is not
+    /// empty; `false`: has none, or an empty one).
+    Env(String, EnvTest),
+    /// `profile = ["a", "b"]`: the pipeline's profile is one of these.
+    Profile(Vec<String>),
+    /// `exists = ["path", …]`: there is such a file or folder. One condition a path.
+    Exists(Place),
+    /// `result = { "stage" = "failure" }`: a stage that it needs has this result word (index into [`Pipeline::stages`]).
+    Result(usize, String),
+}
+
+/// What is asked of a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnvTest {
+    /// It has this value.
+    Is(String),
+    /// It is set and not empty (true), or is not (false).
+    Set(bool),
+}
+
+/// Where a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Absolute, on this machine; was relative to the stage's working folder.
+    Host(PathBuf),
+    /// `run:data/x`: below the run directory; relative, without `.` or `..` parts.
+    Run(String),
+}
+
+/// A glob of files that a stage leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutputGlob {
+    /// Relative to the stage's working folder.
+    Workdir(String),
+    /// `run:data/*.csv`: below the run directory.
+    Run(String),
+}
+
+/// Where a stage that was made from a matrix or a list came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The id as it is written, with the names of what varies in braces: `{sleeve}.ingest`. The same for all members.
+    pub of: String,
+    /// Name and value of what varies, in the order of the file.
+    pub values: Vec<(String, String)>,
+}
+
+/// `[pipeline] on_failure`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FailurePolicy {
+    /// What needs the failed stage is skipped, all else goes on.
+    #[default]
+    Continue,
+    /// Nothing more is started; what runs may finish.
+    FinishRunning,
+    /// Nothing more is started, and what runs is ended.
+    Stop,
+}
+
+impl FailurePolicy {
+    /// All choices.
+    pub const ALL: [Self; 3] = [Self::Continue, Self::FinishRunning, Self::Stop];
+
+    /// The word in `pipeline.toml` and after `--on-failure`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::FinishRunning => "finish-running",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// Something that stages share: a graphics card, memory, licences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// The rules of [`StageId`].
+    pub name: String,
+    /// How much there is.
+    pub capacity: Capacity,
+    /// Whether amounts are bytes.
+    pub bytes: bool,
+}
+
+/// How much a pool has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    /// So much, at least 1.
+    Fixed(u64),
+    /// `"cores"`: as many as the machine has logical processors.
+    Cores,
+    /// `"memory"`: as much as the machine has main memory, bytes.
+    Memory,
+}
+
+/// `[environment]`: what stages get beyond what the host tells them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Environment {
+    /// `inherit`: what passes from the host's own environment.
+    pub inherit: Inherit,
+    /// `dotenv`: files of `NAME=value` lines, absolute, and whether each may be missing; later ones win.
+    pub dotenv: Vec<(PathBuf, bool)>,
+    /// `set`: variables of every stage; a stage's own `env` wins.
+    pub set: BTreeMap<String, String>,
+}
+
+/// What passes from the host's own environment to stages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Inherit {
+    /// `"all"`: everything.
+    #[default]
+    All,
+    /// `"standard"`, or a list of names (`*` stands for any characters): the standard variables that programs need (PATH, HOME,
+    /// locale, time zone, temporary folder …) and these.
+    Listed(Vec<String>),
 }
 
 /// `retries = { max, backoff, on_exit }`.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::model::{Command, Retries, Stage, StageId};
+use super::model::{Command, Retries, Stage, StageId, Trigger};
 use super::names::{env_problem, id_problem, repaired_id};
 use super::settings::timeout;
 use super::{below, graph};
@@ -164,6 +164,16 @@ fn read_stage(reader: &mut Reader, field: &Field<'_>, table: Table<'_>, folders:
         id: StageId(id.to_owned()),
         command: command?,
         needs: Vec::new(),
+        trigger: Trigger::default(),
+        when: None,
+        allow_failure: false,
+        priority: 0,
+        resources: Vec::new(),
+        inputs: Vec::new(),
+        outputs: None,
+        cache: false,
+        member: None,
+        group: None,
         env,
         workdir: workdir?,
         timeout,

@@ -22,6 +22,7 @@ use crate::events::{Observer, RunEvent};
 use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
 use crate::limits::HostLimits;
 use crate::pipeline::{Pipeline, PluginSource};
+use crate::plan::RunPlan;
 use crate::plugin::{Engine, EngineError, EngineSettings};
 use crate::redact::Redactor;
 use crate::telemetry::otlp::forward::Destination;
@@ -198,8 +199,10 @@ impl QuantSdk {
         run_span.set(KeyValue::new(attr::SCHEDULE_START, schedule_start as i64));
         telemetry.note(&run_span);
         let mut durations = Durations { ids: pipeline, durations: Vec::new(), inner: observer };
+        let plan = RunPlan::run_all(pipeline);
         let context = RunContext {
             pipeline,
+            plan: &plan,
             slots,
             clock,
             schedule_start,

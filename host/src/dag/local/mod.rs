@@ -107,6 +107,8 @@ fn prepare(spec: &AttemptSpec<'_>) -> (String, process::Command) {
             command.arg("-c").arg(text);
             ("/bin/sh".to_owned(), command)
         }
+        // The dispatcher hands over the command line of this program instead.
+        Command::Pipeline(path) => (path.display().to_string(), process::Command::new(path)),
     };
     for (name, value) in &spec.env {
         match value {
