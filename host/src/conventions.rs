@@ -76,10 +76,16 @@ pub mod attr {
     pub const PARENT_RUN: &str = "forensic.parent.run";
     /// The stage that this run is, in the run that [`PARENT_RUN`] names (run span).
     pub const PARENT_STAGE: &str = "forensic.parent.stage";
+    /// Trace id of the run that [`PARENT_RUN`] names (run span).
+    pub const PARENT_TRACE: &str = "forensic.parent.trace_id";
+    /// Span id of the attempt that this run is (run span).
+    pub const PARENT_SPAN: &str = "forensic.parent.span_id";
     /// The run that an attempt of a nested pipeline was.
     pub const CHILD_RUN: &str = "forensic.child.run";
     /// Why a stage was skipped: `need` (one failed), `when` (its condition did not hold), `selection` (it was not asked for).
     pub const SKIP_REASON: &str = "forensic.skip_reason";
+    /// The same in a sentence, where there is more to say.
+    pub const SKIP_MESSAGE: &str = "forensic.skip_message";
     /// Name of the pool that an attempt waited for, though a slot was free.
     pub const WAITED_FOR_POOL: &str = "forensic.waited_for_pool";
     /// When every need of a stage had ended; Unix ns; absent if that never happened.
@@ -159,6 +165,16 @@ pub mod attr {
     pub const GUEST_SPANS_CUT: &str = "forensic.plugin.spans_cut";
     /// Fuel that a plugin call used.
     pub const PLUGIN_FUEL: &str = "forensic.plugin.fuel";
+}
+
+/// Values of [`attr::SKIP_REASON`].
+pub mod skip_reason {
+    /// A need failed.
+    pub const NEED: &str = "need";
+    /// Its condition did not hold.
+    pub const WHEN: &str = "when";
+    /// It was not asked for.
+    pub const SELECTION: &str = "selection";
 }
 
 /// Values of [`attr::KIND`].

@@ -278,13 +278,14 @@ impl RunDirectory {
     }
 }
 
-/// Whether a file of the run directory, by its path below it, is written by the host itself: record, trace and
-/// reports. Such a file is never an artifact.
+/// Whether a file of the run directory, by its path below it, is written by the host itself: record, trace,
+/// reports, and what stages left behind for later runs. Such a file is never an artifact.
 pub fn is_host_file(path: &str) -> bool {
     path == RECORD
         || path == SIGNATURE
         || path.starts_with("reports/")
         || path.starts_with("plugins/")
+        || path.starts_with("stages/")
         || path.starts_with("data/forensic_trace.")
         || path.rsplit('/').next().is_some_and(|name| name.starts_with('.'))
 }

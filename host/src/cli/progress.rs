@@ -92,6 +92,7 @@ impl Observer for Progress {
                 let why = match reason {
                     StopReason::Signal(signal) => signal_name(signal),
                     StopReason::Timeout => "the run's timeout".into(),
+                    StopReason::StageFailed => "the failure of a stage".into(),
                     StopReason::Request => "request".into(),
                 };
                 say(format_args!(

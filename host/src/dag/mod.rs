@@ -8,9 +8,13 @@
 //!
 //! May live here: scheduling, executors, process handling. Knows nothing of reports.
 
+mod attempt;
+mod condition;
 mod executor;
 mod local;
+mod nested;
 mod process;
+mod result;
 mod runner;
 mod schedule;
 mod spans;
@@ -22,6 +26,6 @@ pub use executor::{
 };
 pub use local::LocalExecutor;
 pub use process::signal_name;
-pub use runner::{DagOutcome, DagRunner, RunContext};
-pub use schedule::StageResult;
+pub use result::StageResult;
+pub use runner::{DagOutcome, DagRunner, Keep, Nested, RunContext};
 pub use stop::{Stop, StopReason};

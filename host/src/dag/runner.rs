@@ -1,39 +1,31 @@
 //! The dispatcher: one thread, one queue of events, all state.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::ffi::OsString;
-use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind};
 
-use super::executor::{AttemptEnd, AttemptSpec, Executor, Exit, RunningAttempt};
+use super::attempt::inherited;
+use super::condition::Facts;
+use super::executor::{Executor, Exit, RunningAttempt};
 use super::process::{make_room_for_files, signal_name};
-use super::schedule::{Schedule, StageResult};
+use super::result::StageResult;
+use super::schedule::{Released, Schedule, Settled};
 use super::spans;
 use super::stop::{Stop, StopReason};
-use crate::clock::{Clock, UnixNanos, nanos};
-use crate::conventions::{attr, env};
-use crate::directory::{DATA, RunDirectory, RunId, log_path};
+use crate::clock::{Clock, UnixNanos};
+use crate::conventions::{attr, skip_reason};
+use crate::directory::{RunDirectory, RunId, log_path};
 use crate::events::{Observer, RunEvent};
-use crate::evidence::{KEY_PEM_VARIABLE, KEY_VARIABLE};
-use crate::limits::show_duration;
-use crate::pipeline::Pipeline;
-use crate::plan::RunPlan;
-use crate::telemetry::otlp::environment::{AttemptContext, variables};
-use crate::telemetry::otlp::receive::{Admission, Allowance, Receiver, Sender};
+use crate::pipeline::{FailurePolicy, Pipeline};
+use crate::plan::{Action, RunPlan};
+use crate::telemetry::otlp::receive::{Admission, Allowance, Receiver};
 use crate::telemetry::{HostSpan, RunTelemetry};
-
-/// Longest pause before an attempt, however often it has doubled.
-const MAX_BACKOFF: Duration = Duration::from_secs(3600);
-/// How much of the end of a failed attempt's standard error is searched for its last line.
-const LAST_LINE_WINDOW: u64 = 4096;
-/// Longest last line that goes into a message, characters.
-const LAST_LINE_MAX: usize = 500;
 
 /// What a run gives its DAG.
 #[derive(Debug)]
@@ -58,8 +50,33 @@ pub struct RunContext<'a> {
     pub directory: &'a RunDirectory,
     /// The run.
     pub run_id: &'a RunId,
+    /// Changes to the environment that stages inherit: a value to set, or `None` to take the variable away.
+    pub environment: &'a BTreeMap<String, Option<OsString>>,
+    /// How much there is of each pool of the pipeline.
+    pub pools: Vec<u64>,
+    /// Hears of each stage that ran and succeeded, so that its result can be reused.
+    pub keep: Option<&'a dyn Keep>,
+    /// How stages that are pipelines of their own are run.
+    pub nested: &'a Nested,
     /// Ends the run early.
     pub stop: Stop,
+}
+
+/// Hears of stages that ran and succeeded. Called in the dispatcher's thread: what takes long belongs elsewhere.
+pub trait Keep: std::fmt::Debug {
+    /// `stage`: its index; `duration_ns`: from its first attempt to its end; `end`: Unix ns.
+    fn succeeded(&self, stage: usize, duration_ns: u64, attempts: u32, end: UnixNanos);
+}
+
+/// How stages that are pipelines of their own are run: by this program, as a run of their own beside this one.
+#[derive(Clone, Debug)]
+pub struct Nested {
+    /// This program.
+    pub program: PathBuf,
+    /// Folder that runs go below, absolute.
+    pub root: PathBuf,
+    /// Further arguments of `run`.
+    pub arguments: Vec<String>,
 }
 
 /// How a DAG ended.
@@ -67,6 +84,10 @@ pub struct RunContext<'a> {
 pub struct DagOutcome {
     /// Result of each stage, in declaration order.
     pub results: Vec<StageResult>,
+    /// Stages whose result was reused.
+    pub cached: u32,
+    /// Stages that failed and may.
+    pub allowed: u32,
     /// Why it ended early, if it did.
     pub stopped: Option<StopReason>,
 }
@@ -82,49 +103,79 @@ pub(super) enum Event {
 
 /// Runs a pipeline's stages in the order that their needs allow.
 pub struct DagRunner<'a> {
-    context: RunContext<'a>,
-    executor: &'a mut dyn Executor,
-    observer: &'a mut dyn Observer,
-    schedule: Schedule,
-    stages: Vec<StageState>,
-    running: HashMap<u64, Running>,
-    tickets: u64,
+    pub(super) context: RunContext<'a>,
+    pub(super) executor: &'a mut dyn Executor,
+    pub(super) observer: &'a mut dyn Observer,
+    pub(super) schedule: Schedule<'a>,
+    pub(super) stages: Vec<StageState>,
+    pub(super) running: HashMap<u64, Running>,
+    pub(super) tickets: u64,
     timers: BinaryHeap<Reverse<(Instant, Timer)>>,
     events: mpsc::Receiver<Event>,
-    sender: mpsc::Sender<Event>,
-    stopped: Option<StopReason>,
+    pub(super) sender: mpsc::Sender<Event>,
+    pub(super) stopped: Option<StopReason>,
+    /// Nothing more is started, and what runs may finish.
+    draining: bool,
     killed: bool,
     /// Stages with a result.
     done: usize,
+    cached: u32,
+    allowed: u32,
 }
 
 #[derive(Default)]
-struct StageState {
+pub(super) struct StageState {
     /// From the first attempt on, until the result.
-    span: Option<HostSpan>,
-    start: UnixNanos,
-    ready: Option<UnixNanos>,
+    pub(super) span: Option<HostSpan>,
+    pub(super) start: UnixNanos,
+    pub(super) ready: Option<UnixNanos>,
+    /// The need that released it, where one was enough.
+    pub(super) released_by: Option<usize>,
     /// When it had its result.
-    terminal: UnixNanos,
-    attempts: u32,
+    pub(super) terminal: UnixNanos,
+    pub(super) attempts: u32,
     /// Before the next attempt.
-    backoff: Duration,
+    pub(super) backoff: Duration,
     /// Between two attempts, waiting for a timer.
-    backing_off: bool,
+    pub(super) backing_off: bool,
 }
 
-struct Running {
-    stage: usize,
-    span: HostSpan,
-    process: Box<dyn RunningAttempt>,
+pub(super) struct Running {
+    pub(super) stage: usize,
+    pub(super) span: HostSpan,
+    pub(super) process: Box<dyn RunningAttempt>,
     /// Its right to send spans, which ends with it.
-    _admission: Option<Admission>,
+    pub(super) _admission: Option<Admission>,
     /// What the host did to end it.
-    ended_by: Option<StageResult>,
+    pub(super) ended_by: Option<StageResult>,
+}
+
+/// A stage has its result.
+pub(super) struct Ended {
+    pub(super) stage: usize,
+    pub(super) result: StageResult,
+    pub(super) time: UnixNanos,
+    pub(super) message: Option<String>,
+    pub(super) exit: Option<Exit>,
+    pub(super) how: How,
+}
+
+/// What brought it about.
+pub(super) enum How {
+    /// It ran, or was stopped before it could.
+    Ran,
+    /// An earlier result stands in.
+    Reused { run_id: String, saved_ns: u64 },
+    /// This need failed.
+    Need(usize),
+    /// Its condition does not hold.
+    When,
+    /// It was not asked for.
+    Left,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
+pub(super) enum Timer {
     /// The attempt with this ticket has run long enough.
     AttemptTimeout(u64),
     /// It was asked to end long ago.
@@ -140,7 +191,7 @@ impl<'a> DagRunner<'a> {
     pub fn new(context: RunContext<'a>, executor: &'a mut dyn Executor, observer: &'a mut dyn Observer) -> Self {
         let (sender, events) = mpsc::channel();
         Self {
-            schedule: Schedule::new(context.pipeline),
+            schedule: Schedule::new(context.pipeline, context.plan, context.pools.clone()),
             stages: context.pipeline.stages.iter().map(|_| StageState::default()).collect(),
             context,
             executor,
@@ -151,8 +202,11 @@ impl<'a> DagRunner<'a> {
             events,
             sender,
             stopped: None,
+            draining: false,
             killed: false,
             done: 0,
+            cached: 0,
+            allowed: 0,
         }
     }
 
@@ -167,11 +221,6 @@ impl<'a> DagRunner<'a> {
             slots: self.context.slots,
             time: self.context.schedule_start,
         });
-        for (stage, state) in self.context.pipeline.stages.iter().zip(&mut self.stages) {
-            if stage.needs.is_empty() {
-                state.ready = Some(self.context.schedule_start);
-            }
-        }
         if let Some(limit) = self.context.pipeline.timeout {
             self.set_timer(limit, Timer::RunTimeout);
         }
@@ -180,12 +229,15 @@ impl<'a> DagRunner<'a> {
         while let Ok(event) = self.events.try_recv() {
             self.handle(event);
         }
+        if self.stopped.is_none() {
+            self.begin();
+        }
         loop {
             while self.stopped.is_none()
                 && (self.running.len() as u64) < u64::from(self.context.slots)
-                && let Some(stage) = self.schedule.take_ready()
+                && let Some(taken) = self.schedule.take_ready()
             {
-                self.start_attempt(stage);
+                self.start_attempt(taken);
             }
             if self.schedule.open() == 0 {
                 break;
@@ -203,7 +255,30 @@ impl<'a> DagRunner<'a> {
                 .into_iter()
                 .map(|result| result.unwrap_or(StageResult::Error))
                 .collect(),
+            cached: self.cached,
+            allowed: self.allowed,
             stopped: self.stopped,
+        }
+    }
+
+    /// Settles what was not asked for, and releases what needs nothing.
+    fn begin(&mut self) {
+        let start = self.context.schedule_start;
+        let plan = self.context.plan;
+        let left: Vec<usize> =
+            (0..plan.stages.len()).filter(|&stage| plan.stages[stage].action == Action::Leave).collect();
+        for &stage in &left {
+            self.schedule.leave(stage);
+        }
+        for stage in left {
+            let message = plan.stages[stage].reason.clone();
+            let ended = Ended { stage, result: StageResult::Skip, time: start, message, exit: None, how: How::Left };
+            self.stage_ended(ended);
+        }
+        for released in self.schedule.roots() {
+            if let Some(ended) = self.released(released, start) {
+                self.stage_ended(ended);
+            }
         }
     }
 
@@ -224,7 +299,7 @@ impl<'a> DagRunner<'a> {
         }
     }
 
-    fn set_timer(&mut self, after: Duration, timer: Timer) {
+    pub(super) fn set_timer(&mut self, after: Duration, timer: Timer) {
         // A deadline beyond what the clock can say never comes.
         if let Some(deadline) = Instant::now().checked_add(after) {
             self.timers.push(Reverse((deadline, timer)));
@@ -265,282 +340,186 @@ impl<'a> DagRunner<'a> {
     }
 
     fn stop(&mut self, reason: StopReason, kill: bool) {
-        let tickets: Vec<u64> = self.running.keys().copied().collect();
-        if self.stopped.is_none() {
-            self.stopped = Some(reason);
-            self.observer.on_event(&RunEvent::Stopping { reason, running: tickets.len() });
-            let busy: Vec<usize> = self.running.values().map(|running| running.stage).collect();
-            let now = self.context.clock.now();
-            let waiting: Vec<usize> =
-                self.schedule.open_stages().into_iter().filter(|stage| !busy.contains(stage)).collect();
-            for &stage in &waiting {
-                self.schedule.cancel(stage);
+        let own = |reason| matches!(reason, StopReason::Timeout | StopReason::StageFailed);
+        let mut kill = kill;
+        let finish_running =
+            reason == StopReason::StageFailed && self.context.pipeline.on_failure == FailurePolicy::FinishRunning;
+        match self.stopped {
+            None => {
+                self.stopped = Some(reason);
+                self.draining = finish_running;
+                self.observer.on_event(&RunEvent::Stopping { reason, running: self.running.len() });
+                self.cancel_waiting(reason);
+                if !finish_running {
+                    self.end_running();
+                }
             }
-            for stage in waiting {
-                self.stages[stage].backing_off = false;
-                self.tell_stage_end(stage, StageResult::Cancellation, now, Some(stop_text(reason)), None, None);
+            Some(_) if self.draining && reason != StopReason::StageFailed => {
+                self.stopped = Some(reason);
+                self.draining = false;
+                self.observer.on_event(&RunEvent::Stopping { reason, running: self.running.len() });
+                self.end_running();
             }
-            for &ticket in &tickets {
-                self.end_attempt(ticket, StageResult::Cancellation);
-            }
+            // What runs was asked to end by the host itself; now somebody asks who doesn't want to wait for it.
+            Some(earlier) => kill |= own(earlier) && !own(reason),
         }
         if kill && !self.killed {
             self.killed = true;
-            for ticket in tickets {
-                if let Some(running) = self.running.get_mut(&ticket) {
-                    running.process.kill();
-                }
+            for running in self.running.values_mut() {
+                running.process.kill();
             }
         }
     }
 
-    fn start_attempt(&mut self, index: usize) {
-        let context = &self.context;
-        let stage = &context.pipeline.stages[index];
-        let id = stage.id.as_str();
-        let state = &mut self.stages[index];
-        state.attempts += 1;
-        let attempt = state.attempts;
-        let start = context.clock.now();
-        self.observer.on_event(&RunEvent::AttemptStarted { stage: id, attempt, time: start });
-        let stage_span = state.span.get_or_insert_with(|| {
-            state.start = start;
-            let attributes = spans::stage(context.pipeline, index, state.ready);
-            context.telemetry.span(id.to_owned(), SpanKind::Internal, Some(&context.run_span), start, attributes)
+    fn cancel_waiting(&mut self, reason: StopReason) {
+        let busy: Vec<usize> = self.running.values().map(|running| running.stage).collect();
+        let now = self.context.clock.now();
+        let mut waiting = self.schedule.open_stages();
+        waiting.retain(|stage| !busy.contains(stage));
+        for &stage in &waiting {
+            self.schedule.cancel(stage);
+        }
+        for stage in waiting {
+            self.stages[stage].backing_off = false;
+            let message = Some(stop_text(reason));
+            self.tell_stage_end(Ended {
+                stage,
+                result: StageResult::Cancellation,
+                time: now,
+                message,
+                exit: None,
+                how: How::Ran,
+            });
+        }
+    }
+
+    fn end_running(&mut self) {
+        let tickets: Vec<u64> = self.running.keys().copied().collect();
+        for ticket in tickets {
+            self.end_attempt(ticket, StageResult::Cancellation);
+        }
+    }
+
+    /// A stage has its result; stages that follow may be ready, reused or skipped.
+    pub(super) fn stage_ended(&mut self, ended: Ended) {
+        let mut failed = false;
+        let mut queue = VecDeque::from([ended]);
+        while let Some(ended) = queue.pop_front() {
+            let (stage, result, time) = (ended.stage, ended.result, ended.time);
+            let may_fail = result.is_failure() && self.context.pipeline.stages[stage].allow_failure;
+            failed |= result.is_failure() && !may_fail;
+            self.allowed += u32::from(may_fail);
+            self.cached += u32::from(matches!(ended.how, How::Reused { .. }));
+            let passed = result == StageResult::Success || may_fail || matches!(ended.how, How::When);
+            if let (Some(keep), StageResult::Success, How::Ran) = (self.context.keep, result, &ended.how) {
+                let state = &self.stages[stage];
+                keep.succeeded(stage, time.saturating_sub(state.start), state.attempts, time);
+            }
+            self.tell_stage_end(ended);
+            let settled = if passed { Settled::Passed } else { Settled::Blocked };
+            let followed = self.schedule.settle(stage, result, settled);
+            for (skipped, need) in followed.skipped {
+                self.tell_stage_end(Ended {
+                    stage: skipped,
+                    result: StageResult::Skip,
+                    time,
+                    message: None,
+                    exit: None,
+                    how: How::Need(need),
+                });
+            }
+            for released in followed.released {
+                queue.extend(self.released(released, time));
+            }
+        }
+        if failed && self.context.pipeline.on_failure != FailurePolicy::Continue && self.stopped.is_none() {
+            self.stop(StopReason::StageFailed, false);
+        }
+    }
+
+    /// A stage's needs let it start: it is ready, or has its result at once.
+    fn released(&mut self, Released { stage: index, by }: Released, time: UnixNanos) -> Option<Ended> {
+        let pipeline = self.context.pipeline;
+        let stage = &pipeline.stages[index];
+        // The latest terminal time of its needs: ends are handled in the order they are heard of, which need not be
+        // the order in which they happened.
+        let ready = match by {
+            Some(need) => self.stages[need].terminal,
+            None => stage.needs.iter().map(|&need| self.stages[need].terminal).max().unwrap_or(time),
+        };
+        self.stages[index].ready = Some(ready);
+        self.stages[index].released_by = by;
+        let unmet = stage.when.as_ref().and_then(|condition| {
+            let variable = |name: &str| self.variable(index, name).map(|value| value.to_string_lossy().into_owned());
+            let result = |stage: usize| self.schedule.result(stage);
+            Facts { pipeline, directory: self.context.directory, variable: &variable, result: &result }.unmet(condition)
         });
-        let mut span = context.telemetry.span(
-            format!("{id}#{attempt}"),
-            SpanKind::Internal,
-            Some(&stage_span.context()),
-            start,
-            spans::attempt(id, attempt, nanos(state.backoff), &stage.command, context.telemetry.exporter().redactor()),
-        );
-        let sender = Sender {
-            stage: id.to_owned(),
-            attempt,
-            trace_id: span.context().trace_id().to_bytes(),
-            span_id: span.context().span_id().to_bytes(),
-            stage_span_id: stage_span.context().span_id().to_bytes(),
-            run_span_id: context.run_span.span_id().to_bytes(),
-        };
-        // Without chance there are no tokens, and a stage runs without a place to send spans to.
-        let admission = context
-            .receiver
-            .and_then(|(receiver, allowance)| Some((receiver.port(), receiver.admit(sender, allowance).ok()?)));
-        let launched = context
-            .directory
-            .create_logs(id, attempt)
-            .map_err(|error| format!("can't make the log files: {error}"))
-            .and_then(|(stdout, stderr)| {
-                let path = context.directory.path();
-                let mut environment: Vec<(Cow<'_, str>, Option<OsString>)> =
-                    stage.env.iter().map(|(name, value)| (name.into(), Some(value.into()))).collect();
-                let traceparent = span.traceparent();
-                if let Some((port, admission)) = &admission {
-                    let attempt = AttemptContext {
-                        port: *port,
-                        token: admission.token(),
-                        traceparent: &traceparent,
-                        tracestate: "",
-                        run_id: context.run_id.as_str(),
-                        stage: id,
-                    };
-                    let own = |name: &str| stage.env.get(name).map(OsString::from);
-                    let changes = variables(&|name| std::env::var_os(name), &own, &attempt);
-                    environment.extend(changes.into_iter().map(|(name, value)| (name.into(), value)));
-                }
-                // Whoever can read the key could sign what it likes.
-                environment.extend([KEY_VARIABLE, KEY_PEM_VARIABLE].map(|name| (name.into(), None)));
-                // Last, so that a stage can't be told that it is another one.
-                let facts: [(&str, OsString); 6] = [
-                    (env::RUN_ID, context.run_id.as_str().into()),
-                    (env::RUN_DIR, path.into()),
-                    (env::DATA_DIR, path.join(DATA).into()),
-                    (env::STAGE_ID, id.into()),
-                    (env::ATTEMPT, attempt.to_string().into()),
-                    (env::TRACEPARENT, traceparent.into()),
-                ];
-                environment.extend(facts.into_iter().map(|(name, value)| (name.into(), Some(value))));
-                let (sender, ticket) = (self.sender.clone(), self.tickets);
-                let ended = Box::new(move |time| {
-                    // The dispatcher outlives every attempt that it started.
-                    drop(sender.send(Event::Ended { ticket, time }));
-                });
-                let redactor = context.telemetry.exporter().redactor();
-                let spec = AttemptSpec {
-                    command: &stage.command,
-                    workdir: &stage.workdir,
-                    env: environment,
-                    stdout,
-                    stderr,
-                    redactor,
-                };
-                self.executor.launch(spec, ended).map_err(|error| redactor.text(&error.to_string()).text.into_owned())
-            });
-        match launched {
-            Ok(process) => {
-                if let Some(pid) = process.pid() {
-                    span.set(KeyValue::new(attr::PID, i64::from(pid)));
-                }
-                let ticket = self.tickets;
-                self.tickets += 1;
-                let admission = admission.map(|(_, admission)| admission);
-                let running = Running { stage: index, span, process, _admission: admission, ended_by: None };
-                self.running.insert(ticket, running);
-                if let Some(limit) = stage.timeout {
-                    self.set_timer(limit, Timer::AttemptTimeout(ticket));
-                }
-            }
-            Err(message) => {
-                let now = self.context.clock.now();
-                self.tell_attempt_end(span, StageResult::Error, None, now, Some(message.clone()));
-                self.stage_ended(index, StageResult::Error, now, Some(message), None);
-            }
+        if let Some(unmet) = unmet {
+            let message = Some(format!("`when` does not hold: {unmet}"));
+            let how = How::When;
+            return Some(Ended { stage: index, result: StageResult::Skip, time: ready, message, exit: None, how });
         }
+        if let Some(Action::Reuse { run_id, saved_ns }) = self.context.plan.stages.get(index).map(|plan| &plan.action) {
+            let how = How::Reused { run_id: run_id.clone(), saved_ns: *saved_ns };
+            let result = StageResult::Success;
+            return Some(Ended { stage: index, result, time: ready, message: None, exit: None, how });
+        }
+        self.schedule.make_ready(index);
+        None
     }
 
-    fn attempt_ended(&mut self, ticket: u64, time: UnixNanos) {
-        let Some(Running { stage: index, span, process, _admission, ended_by }) = self.running.remove(&ticket) else {
-            return;
-        };
-        let stage = &self.context.pipeline.stages[index];
-        let (result, end, message) = match process.finish() {
-            Err(error) => (StageResult::Error, None, Some(format!("the system does not say how it ended: {error}"))),
-            Ok(end) => {
-                let (result, what) = match (ended_by, end.exit) {
-                    (Some(StageResult::Timeout), _) => {
-                        let limit = stage.timeout.map(show_duration).unwrap_or_default();
-                        (StageResult::Timeout, Some(format!("ran longer than its timeout of {limit}")))
-                    }
-                    // It was done when it was asked to stop.
-                    (_, Exit::Code(0)) => (StageResult::Success, None),
-                    (Some(_), _) => (StageResult::Cancellation, self.stopped.map(stop_text)),
-                    (None, Exit::Code(code)) => (StageResult::Failure, Some(format!("exit code {code}"))),
-                    (None, Exit::Signal(signal)) => {
-                        (StageResult::Failure, Some(format!("ended by {}", signal_name(signal))))
-                    }
-                };
-                let message = what.map(|what| match self.last_line(index) {
-                    Some(line) if result != StageResult::Cancellation => format!("{what}: {line}"),
-                    _ => what,
-                });
-                (result, Some(end), message)
-            }
-        };
-        if let Some(lost) = end.as_ref().and_then(|end| end.output_lost.as_ref()) {
-            let log = log_path(stage.id.as_str(), self.stages[index].attempts, "*");
-            let text = format!("{} bytes of output are missing in {log}: {}", lost.bytes, lost.error);
-            self.observer.on_event(&RunEvent::Warning { text: &text });
-        }
-        self.tell_attempt_end(span, result, end.as_ref(), time, message.clone());
-        if self.stopped.is_none() && self.may_retry(index, result, end.as_ref()) {
-            let state = &mut self.stages[index];
-            let doubled =
-                stage.retries.backoff.saturating_mul(1u32.checked_shl(state.attempts - 1).unwrap_or(u32::MAX));
-            state.backoff = doubled.min(MAX_BACKOFF);
-            state.backing_off = true;
-            let (attempt, backoff) = (state.attempts, state.backoff);
-            // The pause counts from the attempt's end, not from when the dispatcher heard of it.
-            let late = Duration::from_nanos(self.context.clock.now().saturating_sub(time));
-            self.set_timer(backoff.saturating_sub(late), Timer::Retry(index));
-            self.observer.on_event(&RunEvent::AttemptFailed {
-                stage: stage.id.as_str(),
-                attempt,
-                message: message.as_deref().unwrap_or(result.word()),
-                backoff,
-            });
-        } else {
-            self.stage_ended(index, result, time, message, end.as_ref().map(|end| end.exit));
-        }
-    }
-
-    fn may_retry(&self, index: usize, result: StageResult, end: Option<&AttemptEnd>) -> bool {
-        let retries = &self.context.pipeline.stages[index].retries;
-        self.stages[index].attempts <= retries.max
-            && matches!(result, StageResult::Failure | StageResult::Timeout)
-            && match (&retries.on_exit, end.map(|end| end.exit)) {
-                (None, _) => true,
-                (Some(codes), Some(Exit::Code(code))) => result == StageResult::Failure && codes.contains(&code),
-                (Some(_), _) => false,
-            }
-    }
-
-    /// A stage has its result; stages that follow may be ready or skipped.
-    fn stage_ended(
-        &mut self,
-        index: usize,
-        result: StageResult,
-        time: UnixNanos,
-        message: Option<String>,
-        exit: Option<Exit>,
-    ) {
-        let skipped = self.schedule.settle(index, result);
-        self.tell_stage_end(index, result, time, message, exit, None);
-        if result == StageResult::Success {
-            for &dependent in self.schedule.dependents(index) {
-                if self.schedule.is_ready(dependent) {
-                    // The latest terminal time of its needs: ends are handled in the order they are heard of,
-                    // which need not be the order in which they happened.
-                    let pipeline = self.context.pipeline;
-                    let latest = pipeline.stages[dependent].needs.iter().map(|&need| self.stages[need].terminal).max();
-                    self.stages[dependent].ready = latest;
-                }
-            }
-        }
-        for (stage, need) in skipped {
-            self.tell_stage_end(stage, StageResult::Skip, time, None, None, Some(need));
-        }
-    }
-
-    fn tell_attempt_end(
-        &self,
-        mut span: HostSpan,
-        result: StageResult,
-        end: Option<&AttemptEnd>,
-        time: UnixNanos,
-        message: Option<String>,
-    ) {
-        for attribute in spans::attempt_end(result, end) {
-            span.set(attribute);
-        }
-        if let Some(cause) = spans::cause(result, end.map(|end| end.exit)) {
-            span.set(KeyValue::new(attr::ERROR_TYPE, cause));
-        }
-        span.end(time, (result != StageResult::Success).then(|| message.unwrap_or_else(|| result.word().to_owned())));
+    /// A variable of a stage's environment, as far as the pipeline and the host's own environment make it.
+    pub(super) fn variable(&self, stage: usize, name: &str) -> Option<OsString> {
+        let own = self.context.pipeline.stages[stage].env.get(name).map(OsString::from);
+        own.or_else(|| inherited(&self.context, name))
     }
 
     /// Ends the stage's span, or makes it if the stage never ran, and tells the observer.
-    fn tell_stage_end(
-        &mut self,
-        index: usize,
-        result: StageResult,
-        time: UnixNanos,
-        message: Option<String>,
-        exit: Option<Exit>,
-        kept_by: Option<usize>,
-    ) {
+    fn tell_stage_end(&mut self, ended: Ended) {
+        let Ended { stage: index, result, time, message, exit, how } = ended;
         let context = &self.context;
-        let id = context.pipeline.stages[index].id.as_str();
+        let stage = &context.pipeline.stages[index];
+        let id = stage.id.as_str();
         let state = &mut self.stages[index];
         state.terminal = time;
         let never_ran = state.span.is_none();
         let mut span = state.span.take().unwrap_or_else(|| {
             state.start = time;
-            let attributes = spans::stage(context.pipeline, index, state.ready);
+            let attributes = spans::stage(context.pipeline, context.plan, index, state.ready, state.released_by);
             context.telemetry.span(id.to_owned(), SpanKind::Internal, Some(&context.run_span), time, attributes)
         });
         for attribute in spans::stage_end(result, state.attempts) {
             span.set(attribute);
         }
-        if let Some(need) = kept_by {
-            span.set(KeyValue::new(attr::SKIPPED_BECAUSE, context.pipeline.stages[need].id.as_str().to_owned()));
+        let mut saved = None;
+        match &how {
+            How::Ran => {}
+            How::Reused { run_id, saved_ns } => {
+                saved = Some(Duration::from_nanos(*saved_ns));
+                span.set(KeyValue::new(attr::CACHED, true));
+                span.set(KeyValue::new(attr::SAVED_NS, i64::try_from(*saved_ns).unwrap_or(i64::MAX)));
+                span.set(KeyValue::new(attr::CACHED_FROM, run_id.clone()));
+            }
+            How::Need(need) => {
+                span.set(KeyValue::new(attr::SKIP_REASON, skip_reason::NEED));
+                span.set(KeyValue::new(attr::SKIPPED_BECAUSE, context.pipeline.stages[*need].id.as_str().to_owned()));
+            }
+            How::When => span.set(KeyValue::new(attr::SKIP_REASON, skip_reason::WHEN)),
+            How::Left => span.set(KeyValue::new(attr::SKIP_REASON, skip_reason::SELECTION)),
         }
         let is_error = !matches!(result, StageResult::Success | StageResult::Skip);
         if is_error && let Some(cause) = spans::cause(result, exit) {
             span.set(KeyValue::new(attr::ERROR_TYPE, cause));
         }
+        if let (StageResult::Skip, Some(message)) = (result, &message) {
+            let text = context.telemetry.exporter().redactor().text(message).text.into_owned();
+            span.set(KeyValue::new(attr::SKIP_MESSAGE, text));
+        }
         span.end(time, is_error.then(|| message.clone().unwrap_or_else(|| result.word().to_owned())));
-        let message = message.or_else(|| kept_by.map(|need| format!("needs {}", context.pipeline.stages[need].id)));
+        let message = message.or_else(|| match how {
+            How::Need(need) => Some(format!("needs {}", context.pipeline.stages[need].id)),
+            _ => None,
+        });
         let log = (is_error && !never_ran).then(|| log_path(id, state.attempts, "err"));
         self.done += 1;
         self.observer.on_event(&RunEvent::StageEnded {
@@ -550,31 +529,19 @@ impl<'a> DagRunner<'a> {
             attempts: state.attempts,
             message: message.as_deref(),
             log: log.as_deref(),
-            saved: None,
-            allowed: false,
+            saved,
+            allowed: result.is_failure() && stage.allow_failure,
             done: self.done,
             time,
         });
     }
-
-    /// The last line of an attempt's standard error that says something: where a script's error message is.
-    fn last_line(&self, index: usize) -> Option<String> {
-        let path = log_path(self.context.pipeline.stages[index].id.as_str(), self.stages[index].attempts, "err");
-        let mut file = self.context.directory.file(&path).ok()??.into_std();
-        let length = file.seek(SeekFrom::End(0)).ok()?;
-        file.seek(SeekFrom::Start(length.saturating_sub(LAST_LINE_WINDOW))).ok()?;
-        let mut bytes = Vec::new();
-        file.take(LAST_LINE_WINDOW).read_to_end(&mut bytes).ok()?;
-        let text = String::from_utf8_lossy(&bytes);
-        let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
-        Some(line.chars().filter(|character| !character.is_control()).take(LAST_LINE_MAX).collect())
-    }
 }
 
-fn stop_text(reason: StopReason) -> String {
+pub(super) fn stop_text(reason: StopReason) -> String {
     match reason {
         StopReason::Signal(signal) => format!("the run was stopped by {}", signal_name(signal)),
         StopReason::Timeout => "the run was stopped by its timeout".to_owned(),
+        StopReason::StageFailed => "the run was stopped because a stage failed".to_owned(),
         StopReason::Request => "the run was stopped".to_owned(),
     }
 }

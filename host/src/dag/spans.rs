@@ -3,18 +3,25 @@
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 
 use super::executor::{AttemptEnd, Exit};
-use super::schedule::StageResult;
+use super::result::StageResult;
 use crate::clock::nanos;
 use crate::conventions::{attr, error_type, kind};
 use crate::directory::log_path;
-use crate::pipeline::{Command, Pipeline};
+use crate::pipeline::{Command, Pipeline, Trigger};
+use crate::plan::RunPlan;
 use crate::redact::Redactor;
 
-/// What is known of a stage before it runs.
-pub(super) fn stage(pipeline: &Pipeline, index: usize, ready: Option<u64>) -> Vec<KeyValue> {
+/// What is known of a stage before it runs. `released_by`: the need that did, where one was enough.
+pub(super) fn stage(
+    pipeline: &Pipeline,
+    plan: &RunPlan,
+    index: usize,
+    ready: Option<u64>,
+    released_by: Option<usize>,
+) -> Vec<KeyValue> {
     let stage = &pipeline.stages[index];
-    let needs: Vec<StringValue> =
-        stage.needs.iter().map(|&need| pipeline.stages[need].id.as_str().to_owned().into()).collect();
+    let name = |stage: usize| pipeline.stages[stage].id.as_str().to_owned();
+    let needs: Vec<StringValue> = stage.needs.iter().map(|&need| name(need).into()).collect();
     let id = stage.id.as_str().to_owned();
     let mut attributes = vec![
         KeyValue::new(attr::KIND, kind::STAGE),
@@ -24,6 +31,23 @@ pub(super) fn stage(pipeline: &Pipeline, index: usize, ready: Option<u64>) -> Ve
         KeyValue::new(attr::STAGE_INDEX, index as i64),
         KeyValue::new(attr::NEEDS, Value::Array(Array::String(needs))),
     ];
+    if stage.trigger != Trigger::All {
+        attributes.push(KeyValue::new(attr::TRIGGER, stage.trigger.as_str()));
+    }
+    attributes.extend(released_by.map(|need| KeyValue::new(attr::RELEASED_BY, name(need))));
+    if let Some(member) = &stage.member {
+        let values = member.values.iter().map(|(name, value)| format!("{name}={value}").into()).collect();
+        attributes.push(KeyValue::new(attr::MEMBER_OF, member.of.clone()));
+        attributes.push(KeyValue::new(attr::MEMBER_VALUES, Value::Array(Array::String(values))));
+    }
+    attributes.extend(stage.group.clone().map(|group| KeyValue::new(attr::GROUP, group)));
+    if stage.allow_failure {
+        attributes.push(KeyValue::new(attr::ALLOW_FAILURE, true));
+    }
+    if let Some(plan) = plan.stages.get(index) {
+        attributes.extend(plan.key.clone().map(|key| KeyValue::new(attr::STAGE_KEY, key)));
+        attributes.extend(plan.reason.clone().map(|reason| KeyValue::new(attr::REUSE_REASON, reason)));
+    }
     if let Some(ready) = ready {
         attributes.push(KeyValue::new(attr::READY_TIME, ready as i64));
     }

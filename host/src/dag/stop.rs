@@ -12,6 +12,8 @@ pub enum StopReason {
     Signal(i32),
     /// The run's time limit.
     Timeout,
+    /// A stage failed, and the pipeline wants the run to end then.
+    StageFailed,
     /// The program that runs the pipeline.
     Request,
 }

@@ -9,6 +9,7 @@ pub(crate) mod calling;
 mod components;
 mod guest_spans;
 mod history;
+mod parent;
 mod rebuild;
 mod record;
 mod recover;
@@ -19,6 +20,7 @@ mod trust;
 
 pub use calling::Usage;
 pub use components::{Component, ComponentError, Fetching};
+pub use parent::Parent;
 pub use rebuild::rebuild;
 pub use record::{
     Baseline, PastRun, PipelineRecord, RedactionRecord, ReportRecord, RunRecord, StageCounts, StageRecord,

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::parent::Parent;
 use crate::conventions::result;
 use crate::dag::StageResult;
 use crate::directory::{DirectoryError, RECORD, RunDirectory};
 use crate::evidence::{Evidence, GitRevision, HostFacts};
 use crate::files::sha256;
 use crate::limits::{Limits, Maxima, TABLE};
-use crate::pipeline::{FailOn, OnFailure, Pipeline, Redaction, ReportStage, Secrets};
+use crate::pipeline::{FailOn, OnFailure, Pipeline, Redaction, ReportStage, Secrets, Trigger};
 use crate::redact::Redactor;
 use crate::telemetry::Ledger;
 use crate::telemetry::otlp::forward::Forwarded;
@@ -40,6 +41,12 @@ pub struct RunRecord {
     pub end_time: Option<u64>,
     /// 32 hexadecimal digits.
     pub trace_id: String,
+    /// The run whose results it reuses.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resumed_from: Option<String>,
+    /// The attempt that it is, of another run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parent: Option<Parent>,
     /// Spans in the trace; absent while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spans: Option<u64>,
@@ -146,6 +153,18 @@ pub struct StageRecord {
     pub id: String,
     /// Ids of its needs.
     pub needs: Vec<String>,
+    /// Which of their results let it start; absent for `all`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trigger: Option<String>,
+    /// What the members of its matrix have in common.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub member_of: Option<String>,
+    /// Its group.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<String>,
+    /// Whether it may fail.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub allow_failure: bool,
 }
 
 /// The host of a run.
@@ -186,8 +205,14 @@ pub struct StageCounts {
     pub timeout: u32,
     /// Stopped or never started because the run was stopped.
     pub cancellation: u32,
-    /// Never ran because a need failed.
+    /// Never ran: a need failed, its condition did not hold, or it was not asked for.
     pub skip: u32,
+    /// Of the successes: reused from an earlier run.
+    #[serde(default)]
+    pub cached: u32,
+    /// Of those that did not succeed: allowed to.
+    #[serde(default)]
+    pub allowed: u32,
 }
 
 impl StageCounts {
@@ -385,6 +410,10 @@ impl RunRecord {
                     .map(|stage| StageRecord {
                         id: stage.id.to_string(),
                         needs: stage.needs.iter().map(|&need| pipeline.stages[need].id.to_string()).collect(),
+                        trigger: (stage.trigger != Trigger::All).then(|| stage.trigger.as_str().to_owned()),
+                        member_of: stage.member.as_ref().map(|member| member.of.clone()),
+                        group: stage.group.clone(),
+                        allow_failure: stage.allow_failure,
                     })
                     .collect(),
             },
@@ -392,6 +421,8 @@ impl RunRecord {
             start_time,
             end_time: None,
             trace_id,
+            resumed_from: None,
+            parent: None,
             spans: None,
             redaction: RedactionRecord {
                 secrets: pipeline.secrets.clone(),

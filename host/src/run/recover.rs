@@ -87,11 +87,14 @@ pub fn recover(directory: &RunDirectory) -> Result<Option<Recovered>, RecoverErr
         let run = Run::of(&trace);
         record.result = run.result.clone().unwrap_or_else(|| result::CANCELLATION.to_owned());
         record.end_time = Some(run.end);
-        record.stages = StageCounts::of_words(run.stages.iter().map(|stage| stage.result.as_str()));
+        record.stages = StageCounts {
+            cached: run.stages.iter().map(|stage| u32::from(stage.cached)).sum(),
+            ..StageCounts::of_words(run.stages.iter().map(|stage| stage.result.as_str()))
+        };
         record.stage_durations = run
             .stages
             .iter()
-            .filter(|stage| stage.result == result::SUCCESS)
+            .filter(|stage| stage.result == result::SUCCESS && !stage.cached)
             .map(|stage| (stage.id.clone(), stage.end.saturating_sub(stage.start)))
             .collect();
     }
@@ -178,7 +181,17 @@ fn add_never_started(
         span.set(attr::TASK_RESULT, result::CANCELLATION);
         span.set(attr::ATTEMPTS, 0);
         span.set(attr::CACHED, false);
-        if let Some(ready) = ready {
+        for (key, value) in
+            [(attr::TRIGGER, &stage.trigger), (attr::MEMBER_OF, &stage.member_of), (attr::GROUP, &stage.group)]
+        {
+            if let Some(value) = value {
+                span.set(key, value.as_str());
+            }
+        }
+        if stage.allow_failure {
+            span.set(attr::ALLOW_FAILURE, true);
+        }
+        if let Some(ready) = ready.filter(|_| stage.trigger.is_none()) {
             span.set(attr::READY_TIME, ready);
         }
         span.set(attr::ERROR_TYPE, error_type::CANCELLED);

@@ -10,18 +10,21 @@ use opentelemetry::trace::SpanKind;
 
 use super::components::{ComponentError, Fetching};
 use super::history;
+use super::parent::Parent;
 use super::record::{HostRecord, ReportRecord, RunRecord, StageCounts};
 use super::reporting::{self, ReportError, Reported};
 use super::secrets::{self, SecretError};
 use super::trust::{Checked, TrustPolicy};
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::{attr, error_type, kind, result};
-use crate::dag::{DagOutcome, DagRunner, Executor as _, LocalExecutor, RunContext, StageResult, Stop, StopReason};
+use crate::dag::{
+    DagOutcome, DagRunner, Executor as _, LocalExecutor, Nested, RunContext, StageResult, Stop, StopReason,
+};
 use crate::directory::{DATA, DirectoryError, PLUGINS, RunDirectory, RunId, TRACE_NAME};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
 use crate::limits::HostLimits;
-use crate::pipeline::{Pipeline, PluginSource};
+use crate::pipeline::{Capacity, Pipeline, PluginSource};
 use crate::plan::RunPlan;
 use crate::plugin::{Engine, EngineError, EngineSettings};
 use crate::redact::Redactor;
@@ -183,6 +186,8 @@ impl QuantSdk {
         let trace_id = run_context.trace_id().to_string();
         let mut record = RunRecord::begin(pipeline, run_id.as_str(), host, clock.started(), trace_id);
         record.reports = reports;
+        record.parent = Parent::from_environment(|name| std::env::var(name).ok());
+        record.parent.iter().flat_map(Parent::attributes).for_each(|attribute| run_span.set(attribute));
         record.telemetry.unset_secrets = declared.unset;
         record.redaction.by_name = declared.by_name;
         for name in &declared.left_out {
@@ -200,6 +205,12 @@ impl QuantSdk {
         telemetry.note(&run_span);
         let mut durations = Durations { ids: pipeline, durations: Vec::new(), inner: observer };
         let plan = RunPlan::run_all(pipeline);
+        let environment = std::collections::BTreeMap::new();
+        let nested = Nested {
+            program: options.plugins.compiler.clone(),
+            root: std::path::absolute(&options.root).unwrap_or_else(|_| options.root.clone()),
+            arguments: Vec::new(),
+        };
         let context = RunContext {
             pipeline,
             plan: &plan,
@@ -211,14 +222,18 @@ impl QuantSdk {
             run_span: run_context.clone(),
             directory: &directory,
             run_id: &run_id,
+            environment: &environment,
+            pools: pool_sizes(pipeline, cores),
+            keep: None,
+            nested: &nested,
             stop: options.stop.clone(),
         };
         let dag = DagRunner::new(context, &mut executor, &mut durations).run();
         record.stage_durations = durations.in_order();
         let end = clock.now();
         let received = otlp.as_mut().and_then(|otlp| otlp.stop_receiving(RECEIVE_GRACE));
-        record.result = run_result(&dag).to_owned();
-        record.stages = StageCounts::of(&dag.results);
+        record.result = run_result(pipeline, &dag).to_owned();
+        record.stages = StageCounts { cached: dag.cached, allowed: dag.allowed, ..StageCounts::of(&dag.results) };
         record.end_time = Some(end);
         end_run_span(&mut run_span, &record);
         run_span.end(end, (!record.succeeded()).then(|| run_message(&dag, &record)));
@@ -267,7 +282,10 @@ impl QuantSdk {
             sign(directory.dir(), &bytes, key, now)?;
         }
         // A convenience: a file system without links is no reason to fail.
-        drop(directory.mark_latest());
+        // The latest run is the one that somebody asked for.
+        if record.parent.is_none() {
+            drop(directory.mark_latest());
+        }
         Ok(RunOutcome { directory: directory.path().to_owned(), record, stopped: dag.stopped, reported })
     }
 }
@@ -355,21 +373,39 @@ fn end_run_span(span: &mut HostSpan, record: &RunRecord) {
     span.set(KeyValue::new(attr::ERROR_TYPE, cause));
 }
 
-fn run_result(dag: &DagOutcome) -> &'static str {
-    let any = |wanted: &[StageResult]| dag.results.iter().any(|result| wanted.contains(result));
+/// How much there is of each pool here.
+fn pool_sizes(pipeline: &Pipeline, cores: u32) -> Vec<u64> {
+    let sizes = pipeline.pools.iter().map(|pool| match pool.capacity {
+        Capacity::Fixed(amount) => amount,
+        Capacity::Cores => u64::from(cores),
+        Capacity::Memory => {
+            let facts = HostFacts::collect();
+            facts.memory_bytes.into_iter().chain(facts.memory_limit_bytes).min().unwrap_or(0)
+        }
+    });
+    // What a machine does not tell must not keep a stage from running for ever.
+    sizes.map(|size| if size == 0 { u64::MAX } else { size }).collect()
+}
+
+fn run_result(pipeline: &Pipeline, dag: &DagOutcome) -> &'static str {
+    let counted = || pipeline.stages.iter().zip(&dag.results).filter(|(stage, _)| !stage.allow_failure);
+    let any = |wanted: &[StageResult]| {
+        counted().any(|(_, result)| wanted.contains(result))
+            || wanted == [StageResult::Cancellation] && dag.results.contains(&StageResult::Cancellation)
+    };
     // A wish to stop that came when everything was done changed nothing.
     match dag.stopped.filter(|_| any(&[StageResult::Cancellation])) {
         Some(StopReason::Timeout) => result::TIMEOUT,
         Some(StopReason::Signal(_) | StopReason::Request) => result::CANCELLATION,
-        None if any(&[StageResult::Failure, StageResult::Timeout]) => result::FAILURE,
-        None if any(&[StageResult::Error]) => result::ERROR,
-        None => result::SUCCESS,
+        _ if any(&[StageResult::Failure, StageResult::Timeout]) => result::FAILURE,
+        _ if any(&[StageResult::Error]) => result::ERROR,
+        _ => result::SUCCESS,
     }
 }
 
 fn run_message(dag: &DagOutcome, record: &RunRecord) -> String {
     let counts = &record.stages;
-    let failed = counts.failure + counts.error + counts.timeout;
+    let failed = (counts.failure + counts.error + counts.timeout).saturating_sub(counts.allowed);
     let mut text = match dag.stopped {
         Some(StopReason::Timeout) => "the run ran into its timeout".to_owned(),
         Some(_) if record.result == result::CANCELLATION => "the run was stopped".to_owned(),
@@ -402,7 +438,7 @@ impl Durations<'_> {
 
 impl Observer for Durations<'_> {
     fn on_event(&mut self, event: &RunEvent<'_>) {
-        if let RunEvent::StageEnded { stage, duration, result: StageResult::Success, .. } = event {
+        if let RunEvent::StageEnded { stage, duration, result: StageResult::Success, saved: None, .. } = event {
             self.durations.push(((*stage).to_owned(), crate::clock::nanos(*duration)));
         }
         self.inner.on_event(event);
