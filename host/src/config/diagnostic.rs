@@ -1,12 +1,11 @@
-//! What is wrong with a pipeline file, where, and what to do: collected while it is read, shown as text or as JSON.
+//! What is wrong with a pipeline file and those that it is made of, where, and what to do: shown as text or as JSON.
 //!
-//! Checks speak of byte ranges. Lines and columns are worked out once, at the end, in one walk over the text, and only
-//! the lines that matter are given to the renderer: a hostile file can't make its own refusal expensive.
+//! Only the lines that matter are given to the renderer: a hostile file can't make its own refusal expensive.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -24,6 +23,8 @@ const SAME_EXCERPT: usize = 4;
 /// A mistake in a pipeline file. Each one keeps the pipeline from running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// The file that it is in, as the user gave it or as it is named from there.
+    pub path: PathBuf,
     /// Line, from 1.
     pub line: usize,
     /// Column, from 1, counted in characters.
@@ -45,19 +46,23 @@ pub struct Label {
     pub column: usize,
     /// What is to be said; may be empty.
     pub message: String,
-    span: Range<usize>,
-    line_span: Range<usize>,
+    /// Index of its file.
+    pub(super) source: usize,
+    /// In its file.
+    pub(super) span: Range<usize>,
+    pub(super) line_span: Range<usize>,
 }
 
-/// Every mistake found in a pipeline file, by line and column; never empty.
+/// Every mistake found in a file and those that it is made of, by file, line and column; never empty.
 ///
-/// It serialises as a list of `{severity, path, line, column, message, labels: [{line, column, message}], help: […]}`.
+/// It serialises as a list of `{severity, path, line, column, message, labels: [{line, column, message}], help: […]}`; a
+/// label in another file than its mistake has a `path` as well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
-    path: PathBuf,
-    text: String,
-    items: Vec<Diagnostic>,
-    unlisted: usize,
+    /// Path and text of each file; the first is the one that was asked for.
+    pub(super) sources: Vec<(PathBuf, Arc<str>)>,
+    pub(super) items: Vec<Diagnostic>,
+    pub(super) unlisted: usize,
 }
 
 impl Diagnostics {
@@ -71,21 +76,21 @@ impl Diagnostics {
         self.items.len() + self.unlisted
     }
 
-    /// The file's path as the user gave it.
+    /// The path of the file that was asked for, as the user gave it; mistakes may be in others.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.sources[0].0
     }
 
     /// All of them as text for people, with the source lines; `color` adds ANSI escapes. Ends with a line break.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let path = self.path.display().to_string();
+        let paths: Vec<String> = self.sources.iter().map(|(path, _)| path.display().to_string()).collect();
         let mut out = String::new();
         for (i, item) in self.items.iter().enumerate() {
             if i > 0 {
                 out.push('\n');
             }
-            out.push_str(&self.render_item(item, &path, &renderer));
+            out.push_str(&self.render_item(item, &paths, &renderer));
             out.push('\n');
         }
         if self.unlisted > 0 {
@@ -94,11 +99,11 @@ impl Diagnostics {
         out
     }
 
-    fn render_item(&self, item: &Diagnostic, path: &str, renderer: &Renderer) -> String {
+    fn render_item(&self, item: &Diagnostic, paths: &[String], renderer: &Renderer) -> String {
         let mut group = Group::with_title(Level::ERROR.primary_title(item.message.as_str()));
         let mut corrections = Vec::new();
         for excerpt in excerpts(&item.labels) {
-            let (snippet, correction) = self.excerpt(&excerpt, &item.labels[0], path);
+            let (snippet, correction) = self.excerpt(&excerpt, &item.labels[0], &paths[excerpt[0].source]);
             group = group.element(snippet);
             corrections.extend(correction);
         }
@@ -116,6 +121,7 @@ impl Diagnostics {
         path: &'a str,
     ) -> (Snippet<'a, Annotation<'a>>, Option<(String, String)>) {
         let (first, last) = (labels[0], labels[labels.len() - 1]);
+        let text: &str = &self.sources[first.source].1;
         let lines = first.line_span.start..last.line_span.end;
         let annotation = |label: &'a Label, span: Range<usize>| {
             let kind = if std::ptr::eq(label, primary) { AnnotationKind::Primary } else { AnnotationKind::Context };
@@ -123,17 +129,17 @@ impl Diagnostics {
             kind.span(span).label(text)
         };
         if labels.len() > 1 || lines.len() <= MAX_SHOWN_LINE {
-            let mut snippet = Snippet::source(&self.text[lines.clone()]).line_start(first.line).path(path);
+            let mut snippet = Snippet::source(&text[lines.clone()]).line_start(first.line).path(path);
             for label in labels {
                 let span = label.span.start - lines.start..label.span.end - lines.start;
                 snippet = snippet.annotation(annotation(label, span));
             }
             return (snippet, None);
         }
-        let window = window(&self.text, first);
+        let window = window(text, first);
         let before = if window.start > lines.start { "…" } else { "" };
         let after = if window.end < lines.end { "…" } else { "" };
-        let shown = format!("{before}{}{after}", &self.text[window.clone()]);
+        let shown = format!("{before}{}{after}", &text[window.clone()]);
         let offset = |at: usize| at.clamp(window.start, window.end) - window.start + before.len();
         let span = offset(first.span.start)..offset(first.span.end);
         let place = |column: usize| format!("{path}:{}:{column}", first.line);
@@ -146,12 +152,13 @@ impl Diagnostics {
 /// The labels in groups that are shown together: the one with the mistake first, each by position.
 fn excerpts(labels: &[Label]) -> Vec<Vec<&Label>> {
     let mut sorted: Vec<&Label> = labels.iter().collect();
-    sorted.sort_by_key(|label| label.span.start);
+    sorted.sort_by_key(|label| (label.source, label.span.start));
     let mut groups: Vec<Vec<&Label>> = Vec::new();
     for label in sorted {
         let near = groups.last().and_then(|group| group.last()).is_some_and(|previous: &&Label| {
-            let bytes = label.line_span.end - previous.line_span.start;
-            label.line - previous.line <= SAME_EXCERPT && bytes <= MAX_SHOWN_LINE * (SAME_EXCERPT + 1)
+            label.source == previous.source
+                && label.line - previous.line <= SAME_EXCERPT
+                && label.line_span.end - previous.line_span.start <= MAX_SHOWN_LINE * (SAME_EXCERPT + 1)
         });
         match groups.last_mut() {
             Some(group) if near => group.push(label),
@@ -192,9 +199,19 @@ struct Row<'a> {
 
 #[derive(Serialize)]
 struct LabelRow<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
     line: usize,
     column: usize,
     message: &'a str,
+}
+
+impl Diagnostics {
+    fn label_row<'a>(&self, label: &'a Label, item: &Diagnostic) -> LabelRow<'a> {
+        let path = &self.sources[label.source].0;
+        let path = (*path != item.path).then(|| path.display().to_string());
+        LabelRow { path, line: label.line, column: label.column, message: &label.message }
+    }
 }
 
 impl Serialize for Diagnostics {
@@ -203,15 +220,11 @@ impl Serialize for Diagnostics {
         for item in &self.items {
             list.serialize_element(&Row {
                 severity: "error",
-                path: self.path.display().to_string(),
+                path: item.path.display().to_string(),
                 line: item.line,
                 column: item.column,
                 message: &item.message,
-                labels: item
-                    .labels
-                    .iter()
-                    .map(|label| LabelRow { line: label.line, column: label.column, message: &label.message })
-                    .collect(),
+                labels: item.labels.iter().map(|label| self.label_row(label, item)).collect(),
                 help: &item.help,
             })?;
         }
@@ -219,222 +232,13 @@ impl Serialize for Diagnostics {
     }
 }
 
-/// A mistake before its line is known.
-#[derive(Debug)]
-pub(crate) struct Draft {
-    message: String,
-    labels: Vec<(Range<usize>, String)>,
-    help: Vec<String>,
-    follows: bool,
-}
-
-impl Draft {
-    fn new(at: Range<usize>, message: String) -> Self {
-        Self { message, labels: vec![(at, String::new())], help: Vec::new(), follows: false }
-    }
-
-    /// Says something at the caret.
-    pub(crate) fn label(&mut self, text: impl Into<String>) -> &mut Self {
-        self.labels[0].1 = text.into();
-        self
-    }
-
-    /// Points at another place.
-    pub(crate) fn also(&mut self, at: Range<usize>, text: impl Into<String>) -> &mut Self {
-        self.labels.push((at, text.into()));
-        self
-    }
-
-    /// Says what to do.
-    pub(crate) fn help(&mut self, text: impl Into<String>) -> &mut Self {
-        self.help.push(text.into());
-        self
-    }
-
-    /// Says what to do, where there is something to say.
-    pub(crate) fn maybe_help(&mut self, text: Option<String>) -> &mut Self {
-        self.help.extend(text);
-        self
-    }
-
-    /// Says which name was probably meant.
-    pub(crate) fn did_you_mean(&mut self, name: Option<&str>) -> &mut Self {
-        self.maybe_help(name.map(|name| format!("did you mean `{name}`?")))
-    }
-
-    /// Marks it as a likely consequence of a syntax error, to be left out where there is one.
-    pub(crate) fn may_follow_from_syntax(&mut self) -> &mut Self {
-        self.follows = true;
-        self
-    }
-}
-
-/// Gathers mistakes.
-#[derive(Debug)]
-pub(crate) struct Collector {
-    drafts: Vec<Draft>,
-    unlisted: usize,
-    spare: Draft,
-}
-
-impl Collector {
-    pub(crate) fn new() -> Self {
-        Self { drafts: Vec::new(), unlisted: 0, spare: Draft::new(0..0, String::new()) }
-    }
-
-    /// Records a mistake at a byte range of the text; the caller adds labels and help.
-    pub(crate) fn error(&mut self, at: Range<usize>, message: impl Into<String>) -> &mut Draft {
-        let draft = Draft::new(at, message.into());
-        if self.is_full() {
-            self.unlisted += 1;
-            self.spare = draft;
-            &mut self.spare
-        } else {
-            self.drafts.push(draft);
-            self.drafts.last_mut().expect("just pushed")
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.drafts.is_empty()
-    }
-
-    /// Whether further mistakes would only be counted.
-    pub(crate) fn is_full(&self) -> bool {
-        self.drafts.len() >= MAX_LISTED
-    }
-
-    /// Counts mistakes that nobody will see.
-    pub(crate) fn count_unlisted(&mut self, number: usize) {
-        self.unlisted += number;
-    }
-
-    /// How many there are so far, to be handed to [`Self::drop_consequences`].
-    pub(crate) fn mark(&self) -> usize {
-        self.drafts.len()
-    }
-
-    /// Removes what was recorded after `mark` and only says again what a syntax error before it says: what is on the
-    /// same line, and, where `values_lost`, what complains of something missing.
-    pub(crate) fn drop_consequences(&mut self, text: &str, mark: usize, values_lost: bool) {
-        let lines = Lines::new(text);
-        let line = |draft: &Draft| lines.around(draft.labels[0].0.start).start;
-        let broken: HashSet<usize> = self.drafts[..mark].iter().map(line).collect();
-        let mut i = 0;
-        self.drafts.retain(|draft| {
-            i += 1;
-            if i <= mark {
-                return true;
-            }
-            !(broken.contains(&line(draft)) || (values_lost && draft.follows))
-        });
-    }
-
-    /// Puts the mistakes in order and works out their lines.
-    pub(crate) fn finish(mut self, path: &Path, text: String) -> Diagnostics {
-        let mut places: Vec<(usize, usize, usize)> = Vec::new();
-        for (i, draft) in self.drafts.iter_mut().enumerate() {
-            for (j, (span, _)) in draft.labels.iter_mut().enumerate() {
-                span.start = text.floor_char_boundary(span.start);
-                places.push((span.start, i, j));
-            }
-        }
-        places.sort_unstable();
-        let mut items: Vec<(usize, Diagnostic)> = self
-            .drafts
-            .into_iter()
-            .map(|draft| {
-                let at = draft.labels[0].0.start;
-                let labels = draft
-                    .labels
-                    .into_iter()
-                    .map(|(span, message)| Label { line: 1, column: 1, message, span, line_span: 0..0 })
-                    .collect();
-                (at, Diagnostic { line: 1, column: 1, message: draft.message, labels, help: draft.help })
-            })
-            .collect();
-        let mut walk = Walk::new(&text);
-        for (at, i, j) in places {
-            walk.to(at);
-            let label = &mut items[i].1.labels[j];
-            label.line = walk.line;
-            label.column = walk.column;
-            label.line_span = walk.line_span.clone();
-            let end = text.floor_char_boundary(label.span.end.min(walk.line_span.end));
-            label.span.end = end.max(label.span.start);
-        }
-        items.sort_by_key(|(at, _)| *at);
-        let items = items
-            .into_iter()
-            .map(|(_, mut item)| {
-                (item.line, item.column) = (item.labels[0].line, item.labels[0].column);
-                item
-            })
-            .collect();
-        Diagnostics { path: path.to_owned(), text, items, unlisted: self.unlisted }
-    }
-}
-
-/// A walk through the text from place to place, never back.
-struct Walk<'t> {
-    text: &'t str,
-    at: usize,
-    line: usize,
-    column: usize,
-    line_span: Range<usize>,
-}
-
-impl<'t> Walk<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { text, at: 0, line: 1, column: 1, line_span: 0..line_end(text, 0) }
-    }
-
-    fn to(&mut self, at: usize) {
-        let passed = &self.text[self.at..at];
-        if let Some(last) = passed.rfind('\n') {
-            self.line += passed.bytes().filter(|b| *b == b'\n').count();
-            let start = self.at + last + 1;
-            self.column = 1 + self.text[start..at].chars().count();
-            self.line_span = start..line_end(self.text, at);
-        } else {
-            self.column += passed.chars().count();
-        }
-        self.at = at;
-    }
-}
-
-/// Where the line ends in which `from` is, without its line break.
-fn line_end(text: &str, from: usize) -> usize {
-    let end = text[from..].find('\n').map_or(text.len(), |at| from + at);
-    let carriage_return = end > from && text.as_bytes()[end - 1] == b'\r';
-    end - usize::from(carriage_return)
-}
-
-/// Where each line starts, for checks that ask for lines again and again.
-pub(crate) struct Lines<'t> {
-    text: &'t str,
-    starts: Vec<usize>,
-}
-
-impl<'t> Lines<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
-        let breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
-        Self { text, starts: std::iter::once(0).chain(breaks).collect() }
-    }
-
-    /// The line in which a byte is, with its line break.
-    pub(crate) fn around(&self, at: usize) -> Range<usize> {
-        let next = self.starts.partition_point(|start| *start <= at);
-        self.starts[next - 1]..self.starts.get(next).copied().unwrap_or(self.text.len())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::collect::{Collector, Draft};
     use super::*;
 
     fn one(text: &str, at: Range<usize>, then: impl FnOnce(&mut Draft)) -> String {
-        let mut collector = Collector::new();
+        let mut collector = Collector::new(text.len());
         then(collector.error(at, "this is wrong"));
         collector.finish(Path::new("p.toml"), text.to_owned()).render(false)
     }
@@ -489,12 +293,51 @@ mod tests {
 
     #[test]
     fn listing_is_bounded_but_counting_is_not() {
-        let mut collector = Collector::new();
-        for _ in 0..MAX_LISTED + 5 {
-            collector.error(0..1, "no");
+        let mut collector = Collector::new(1);
+        for i in 0..MAX_LISTED + 5 {
+            collector.error(0..1, format!("no {i}"));
         }
         let all = collector.finish(Path::new("p"), "x".to_owned());
         assert_eq!((all.items().len(), all.count()), (MAX_LISTED, MAX_LISTED + 5));
         assert!(all.render(false).ends_with("and 5 more mistakes that are not listed\n"));
+    }
+
+    #[test]
+    fn what_stands_in_another_file_is_shown_with_its_path() {
+        let mut collector = Collector::new(6);
+        let base = collector.add_source(Path::new("b.toml"), "x = 1\nyy = 2\n".into());
+        collector.error(base + 6..base + 8, "this is wrong").label("again").also(0..1, "first");
+        collector.error(0..1, "and this");
+        let all = collector.finish(Path::new("a.toml"), "z = 1\n".to_owned());
+        assert_eq!(
+            all.render(false),
+            "error: and this\n --> a.toml:1:1\n  |\n1 | z = 1\n  | ^\n\nerror: this is wrong\n --> b.toml:2:1\n  |\n\
+             2 | yy = 2\n  | ^^ again\n  |\n ::: a.toml:1:1\n  |\n1 | z = 1\n  | - first\n"
+        );
+        let rows = serde_json::to_value(&all).unwrap();
+        assert_eq!((&rows[1]["path"], &rows[1]["labels"][1]["path"]), (&"b.toml".into(), &"a.toml".into()));
+        assert_eq!(rows[1]["labels"][0].get("path"), None);
+    }
+
+    #[test]
+    fn the_same_mistake_is_told_once_and_that_of_many_with_their_number() {
+        let mut collector = Collector::new(10);
+        for i in 0..5 {
+            collector.error(0..1, "no");
+            collector.error_once("kind", 0..4, format!("bad {i}"));
+        }
+        collector.error_once("kind", 0..4, "x").narrow_to("b");
+        collector.error(0..4, "narrow").narrow_to("c = 1");
+        let all = collector.finish(Path::new("p"), "abc = 1".to_owned());
+        let said: Vec<_> =
+            all.items().iter().map(|item| (item.column, item.message.as_str(), item.help.join(""))).collect();
+        assert_eq!(
+            said,
+            [
+                (1, "no", String::new()),
+                (1, "bad 0", "the same is wrong with 5 more that are made from this".to_owned()),
+                (1, "narrow", String::new())
+            ]
+        );
     }
 }

@@ -2,8 +2,10 @@
 //! a caret and the cure. It knows TOML, not what any file means.
 //!
 //! `parse` is the way through: `syntax` words what the parser found, the caller turns tables into its own types with
-//! the typed getters of `read`, `units` and `words`, and `diagnostic` gathers the mistakes.
+//! the typed getters of `read`, `units` and `words`, `collect` gathers the mistakes, and `diagnostic` shows them. Where a file
+//! leads to others, `open` reads them along with it.
 
+pub(crate) mod collect;
 mod diagnostic;
 pub(crate) mod read;
 mod syntax;
@@ -12,10 +14,14 @@ pub(crate) mod words;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Label, MAX_LISTED};
 
-use diagnostic::Collector;
+use collect::Collector;
 use read::{Reader, Table};
 use syntax::Damage;
 
@@ -66,7 +72,7 @@ pub(crate) fn read_text(path: &Path, most: u64) -> Result<String, LoadError> {
 fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostics {
     let at = error.utf8_error().valid_up_to();
     let byte = error.as_bytes()[at];
-    let mut mistakes = Collector::new();
+    let mut mistakes = Collector::new(error.as_bytes().len());
     mistakes
         .error(at..at + '\u{fffd}'.len_utf8(), "the file is not UTF-8 text")
         .label(format!("the byte 0x{byte:02X} is not allowed here"))
@@ -90,9 +96,9 @@ pub(crate) fn parse<T: Send>(
         match thread.spawn_scoped(scope, move || read_document(text, read)) {
             Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             Err(error) => {
-                let mut mistakes = Collector::new();
+                let mut mistakes = Collector::new(text.len());
                 mistakes.error(0..0, format!("the file can't be read: no thread can be started ({error})"));
-                Err(mistakes)
+                Err(Box::new(mistakes))
             }
         }
     });
@@ -103,20 +109,28 @@ pub(crate) fn parse<T: Send>(
 }
 
 /// The value, or the mistakes.
-fn read_document<T>(text: &str, read: impl FnOnce(&mut Reader, Table<'_>) -> Option<T>) -> Result<T, Collector> {
-    let mut reader = Reader::new();
-    let (document, errors) = syntax::parse(text);
-    let damage = syntax::record(&mut reader.mistakes, text, &errors);
-    if damage == Damage::Structure {
-        return Err(reader.mistakes);
-    }
-    let mark = reader.mistakes.mark();
+fn read_document<T>(text: &str, read: impl FnOnce(&mut Reader, Table<'_>) -> Option<T>) -> Result<T, Box<Collector>> {
+    let mut reader = Reader::new(text.len());
+    let Some(document) = parsed(&mut reader, 0, text) else { return Err(Box::new(reader.mistakes)) };
     let value = read(&mut reader, Table::new(document.get_ref()));
-    if damage != Damage::None {
-        reader.mistakes.drop_consequences(text, mark, damage == Damage::Values);
-    }
+    reader.mistakes.drop_consequences(text);
     match value {
         Some(value) if reader.mistakes.is_empty() => Ok(value),
-        _ => Err(reader.mistakes),
+        _ => Err(Box::new(reader.mistakes)),
     }
+}
+
+/// A further file's document, and the base of its places for [`Table::at`]. `None`: it can't be believed, and why is recorded.
+pub(crate) fn open<'t>(reader: &mut Reader, path: &Path, text: &'t Arc<str>) -> (usize, Option<Spanned<DeTable<'t>>>) {
+    let base = reader.mistakes.add_source(path, text.clone());
+    (base, parsed(reader, base, text))
+}
+
+/// A text's document, if it can be believed at all.
+fn parsed<'t>(reader: &mut Reader, base: usize, text: &'t str) -> Option<Spanned<DeTable<'t>>> {
+    let (document, errors) = syntax::parse(text);
+    let mut found = Collector::new(text.len());
+    let damage = syntax::record(&mut found, text, &errors);
+    reader.mistakes.absorb(base, found, damage);
+    (damage != Damage::Structure).then_some(document)
 }

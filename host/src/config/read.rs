@@ -7,13 +7,13 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Collector, Draft};
+use super::collect::{Collector, Draft};
 use super::units::{BadUnit, parse_duration, parse_size};
 use super::words::{Suggester, clip, toml_text};
 use crate::limits::show_duration;
 
 /// Names that people know from other tools, and what they are called here.
-const ALIASES: [(&str, &str); 19] = [
+const ALIASES: [(&str, &str); 25] = [
     ("after", "needs"),
     ("args", "command"),
     ("argv", "command"),
@@ -33,6 +33,12 @@ const ALIASES: [(&str, &str); 19] = [
     ("working_dir", "workdir"),
     ("delay", "backoff"),
     ("exit_codes", "on_exit"),
+    ("continue_on_error", "allow_failure"),
+    ("extends", "template"),
+    ("for_each", "foreach"),
+    ("if", "when"),
+    ("strategy", "matrix"),
+    ("resource", "resources"),
 ];
 
 /// A key and its value. An element of an array is a field, too: its key is the array's.
@@ -45,31 +51,54 @@ pub(crate) struct Field<'d> {
     /// Where the value stands; of a table with a header, the header.
     pub(crate) at: Range<usize>,
     pub(crate) value: &'d DeValue<'d>,
+    /// Where its file starts.
+    base: usize,
 }
 
 /// A table and where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Table<'d>(&'d DeTable<'d>);
+pub(crate) struct Table<'d> {
+    table: &'d DeTable<'d>,
+    base: usize,
+}
 
 impl<'d> Table<'d> {
+    /// A table of the first file.
     pub(crate) fn new(table: &'d DeTable<'d>) -> Self {
-        Self(table)
+        Self::at(table, 0)
+    }
+
+    /// A table of the file whose places start at `base`.
+    pub(crate) fn at(table: &'d DeTable<'d>, base: usize) -> Self {
+        Self { table, base }
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Field<'d>> {
-        self.0.get_key_value(key).map(field)
+        self.table.get_key_value(key).map(|entry| field(entry, self.base))
     }
 
     /// All fields in the order of the file; the parser keeps them by name.
     pub(crate) fn fields(&self) -> Vec<Field<'d>> {
-        let mut fields: Vec<Field<'d>> = self.0.iter().map(field).collect();
+        let mut fields: Vec<Field<'d>> = self.table.iter().map(|entry| field(entry, self.base)).collect();
         fields.sort_by_key(|field| field.key_at.start);
         fields
     }
+
+    /// How many fields there are.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
 }
 
-fn field<'d>((key, value): (&'d Spanned<std::borrow::Cow<'d, str>>, &'d Spanned<DeValue<'d>>)) -> Field<'d> {
-    Field { name: key.get_ref(), key_at: key.span(), at: value.span(), value: value.get_ref() }
+type Entry<'d> = (&'d Spanned<std::borrow::Cow<'d, str>>, &'d Spanned<DeValue<'d>>);
+
+fn field<'d>((key, value): Entry<'d>, base: usize) -> Field<'d> {
+    let (key_at, at) = (shifted(key.span(), base), shifted(value.span(), base));
+    Field { name: key.get_ref(), key_at, at, value: value.get_ref(), base }
+}
+
+fn shifted(span: Range<usize>, base: usize) -> Range<usize> {
+    span.start + base..span.end + base
 }
 
 /// A type with its article, as messages name it.
@@ -92,8 +121,9 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new() -> Self {
-        Self { mistakes: Collector::new(), suggester: Suggester::new() }
+    /// For a file of so many bytes.
+    pub(crate) fn new(length: usize) -> Self {
+        Self { mistakes: Collector::new(length), suggester: Suggester::new() }
     }
 
     /// Records that a field has the wrong type.
@@ -133,7 +163,7 @@ impl Reader {
 
     pub(crate) fn table<'d>(&mut self, field: &Field<'d>, expected: &str) -> Option<Table<'d>> {
         if let DeValue::Table(table) = field.value {
-            return Some(Table(table));
+            return Some(Table { table, base: field.base });
         }
         self.wrong_type(field, expected);
         None
@@ -148,8 +178,9 @@ impl Reader {
         let element = |value: &'d Spanned<DeValue<'d>>| Field {
             name: field.name,
             key_at: field.key_at.clone(),
-            at: value.span(),
+            at: shifted(value.span(), field.base),
             value: value.get_ref(),
+            base: field.base,
         };
         Some(array.iter().map(element).collect())
     }
@@ -235,6 +266,16 @@ impl Reader {
     pub(crate) fn number(&mut self, field: &Field<'_>, within: RangeInclusive<u64>) -> Option<u64> {
         let value = self.integer(field)?;
         let fits = u64::try_from(value).ok().filter(|value| within.contains(value));
+        if fits.is_none() {
+            self.bad_value(field, format!("expected {} to {}", within.start(), within.end()));
+        }
+        fits
+    }
+
+    /// A whole number within bounds that may be negative.
+    pub(crate) fn signed(&mut self, field: &Field<'_>, within: RangeInclusive<i64>) -> Option<i64> {
+        let value = self.integer(field)?;
+        let fits = i64::try_from(value).ok().filter(|value| within.contains(value));
         if fits.is_none() {
             self.bad_value(field, format!("expected {} to {}", within.start(), within.end()));
         }
@@ -347,7 +388,7 @@ impl Reader {
                 values.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
             }
             DeValue::Table(table) => {
-                let fields = Table(table).fields();
+                let fields = Table { table, base: field.base }.fields();
                 let values: Vec<_> = fields
                     .iter()
                     .map(|field| Some((field.name.to_owned(), self.json_below(field, depth + 1)?)))

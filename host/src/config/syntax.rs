@@ -7,7 +7,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, Error};
 
-use super::diagnostic::{Collector, Lines, MAX_LISTED};
+use super::collect::{Collector, Lines};
+use super::diagnostic::MAX_LISTED;
 use super::words::clip;
 
 /// Errors after which the rest of the document is still read as it was meant, by the start of their text.

@@ -1,32 +1,51 @@
 //! `pipeline.toml`: read, checked in full, and turned into plain data. Nothing is run, written or planned here, and
 //! nothing here knows of runs, traces or plugins' insides.
 //!
-//! The way through: [`crate::config`] parses the text into a document with byte ranges; `settings`, `stages`, `reports`,
-//! `secrets` and `telemetry` turn its tables into `model` with the typed getters of `config` and the rules of `names`;
-//! `graph` finds cycles; `config` gathers every mistake and shows them all.
+//! The way through: [`crate::config`] parses the text into a document with byte ranges; `include` adds the documents that it
+//! includes. `layers` finds what stages, templates and groups say, `vary` and `lists` what stages are made from, `stage` reads
+//! their keys once (`text` their placeholders, `needs`, `when`, `retries`, `pools`), and `stages` makes each of them, with
+//! `places` for files and `nested` for pipelines in pipelines; `graph` finds cycles. `settings`, `environment`, `reports`,
+//! `secrets` and `telemetry` read the other tables. `config` gathers every mistake and shows them all.
 //! A [`Pipeline`] exists only where there was none.
 
+mod environment;
+mod files;
 mod graph;
+mod include;
+mod layers;
+mod lists;
 mod model;
 mod names;
+mod needs;
+mod nested;
+mod places;
+mod pools;
 mod reports;
+mod retries;
 mod secrets;
 mod settings;
+mod stage;
 mod stages;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod text;
+mod vary;
+mod when;
 
 use std::path::{Path, PathBuf};
 
 use crate::config;
-use crate::config::read::{Reader, Table};
+use crate::config::read::Reader;
 pub use crate::config::{Diagnostic, Diagnostics, Label, LoadError, MAX_LISTED};
+use files::{Files, Folder};
+use include::{Document, Parsed, Texts};
 pub use model::{
     Capacity, Command, Condition, EnvTest, Environment, FailOn, FailurePolicy, Inherit, Member, OnFailure, OutputGlob,
     Pipeline, Place, PluginSource, Pool, Redaction, ReportStage, Retries, Secrets, Source, Stage, StageId, Telemetry,
     Trigger,
 };
+use text::Names;
 
 pub(crate) use names::{id_problem, repaired_id};
 pub(crate) use reports::{read_globs, read_limits};
@@ -36,6 +55,15 @@ pub const MAX_FILE: u64 = 64 << 20;
 
 /// Most stages that may run at once.
 pub const MAX_PARALLEL: u32 = 4096;
+
+/// Most stages that can be made from one, by a matrix or a list.
+pub const MAX_MEMBERS: usize = 100_000;
+
+/// Most stages of a pipeline, those of the pipelines that its stages run included.
+pub const MAX_STAGES: usize = 200_000;
+
+/// JSON Schema (draft 2020-12) of `pipeline.toml`, for editors.
+pub const SCHEMA: &str = include_str!("schema.json");
 
 /// Reads and checks a pipeline file. `builtins` are the names of the plugins in the binary.
 ///
@@ -52,15 +80,17 @@ pub fn load(path: &Path, builtins: &[&str]) -> Result<Pipeline, LoadError> {
 /// # Errors
 /// [`Diagnostics`]: every mistake in the text.
 pub fn parse(path: &Path, text: String, builtins: &[&str]) -> Result<Pipeline, Diagnostics> {
-    let (pipeline, text) =
-        config::parse(path, text, |reader, document| root(reader, document, folder_of(path), builtins))?;
-    Ok(Pipeline { source: Source { path: path.to_owned(), text }, ..pipeline })
+    let ((pipeline, included), text) = config::parse(path, text, |reader, table| {
+        let document = Document { table, folder: Folder::of(path, path) };
+        let pipeline = root(reader, &mut Files::new(path, builtins), document, path, 0)?;
+        Some((pipeline, sources(reader)))
+    })?;
+    Ok(Pipeline { source: Source { path: path.to_owned(), text }, included, ..pipeline })
 }
 
-/// Folder of a file, absolute, without `.` parts; links are left alone.
-fn folder_of(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    absolute.parent().map(Path::to_owned).unwrap_or(absolute)
+/// The files beyond the first, as they were read.
+fn sources(reader: &Reader) -> Vec<Source> {
+    reader.mistakes.further().map(|(path, text)| Source { path: path.to_owned(), text: text.to_owned() }).collect()
 }
 
 /// A path of the file, made absolute, without `.` parts.
@@ -68,21 +98,55 @@ fn below(dir: &Path, text: &str) -> PathBuf {
     dir.join(text).components().collect()
 }
 
-fn root(reader: &mut Reader, document: Table<'_>, dir: PathBuf, builtins: &[&str]) -> Option<Pipeline> {
-    const TABLES: [&str; 6] = ["pipeline", "stages", "report", "secrets", "redaction", "telemetry"];
-    let mistyped = reader.refuse_unknown(document, "the pipeline file", &TABLES);
-    let settings = settings::read(reader, document, &dir, mistyped.contains(&"pipeline"));
-    let stages = match document.get("stages") {
-        Some(field) => stages::read(reader, &field, &dir),
-        None => Vec::new(),
+/// Tables of a pipeline file.
+const TABLES: [&str; 11] = [
+    "include",
+    "pipeline",
+    "pools",
+    "environment",
+    "templates",
+    "groups",
+    "stages",
+    "report",
+    "secrets",
+    "redaction",
+    "telemetry",
+];
+
+/// Reads a pipeline whose file starts at `base`, and all that it leads to.
+fn root(
+    reader: &mut Reader,
+    files: &mut Files<'_>,
+    document: Document<'_>,
+    path: &Path,
+    base: usize,
+) -> Option<Pipeline> {
+    let (texts, parsed) = (Texts::new(), Parsed::new());
+    let documents = include::read(reader, files, document, path, &texts, &parsed);
+    let mut mistyped = Vec::new();
+    for (number, document) in documents.iter().enumerate() {
+        let unknown = reader.refuse_unknown(document.table, "the pipeline file", &TABLES);
+        if number == 0 {
+            mistyped = unknown;
+        } else if let Some(field) = document.table.get("pipeline") {
+            let draft = reader.mistakes.error(field.key_at, "an included file has no `[pipeline]`");
+            draft.label("only the pipeline file itself has it").help("move what it says there");
+        }
+    }
+    let dir = documents[0].folder.dir.clone();
+    let settings = settings::read(reader, documents[0].table, &dir, mistyped.contains(&"pipeline"), base);
+    let names = Names {
+        pipeline: settings.as_ref().map(|settings| settings.name.as_str()),
+        profile: settings.as_ref().map_or(Some("x"), |settings| settings.profile.as_deref()),
+        ..Names::default()
     };
-    let reports = match document.get("report") {
-        Some(field) => reports::read(reader, &field, &dir, builtins),
-        None => Vec::new(),
-    };
-    let secrets = document.get("secrets").map(|field| secrets::read(reader, &field, &dir)).unwrap_or_default();
-    let redaction = document.get("redaction").map(|field| secrets::read_rules(reader, &field)).unwrap_or_default();
-    let telemetry = document.get("telemetry").map(|field| telemetry::read(reader, &field)).unwrap_or_default();
+    let pools = pools::read(reader, &documents);
+    let environment = environment::read(reader, &documents, &names);
+    let stages = stages::read(reader, files, &documents, &pools, &names);
+    let reports = reports::read(reader, &documents, files.builtins);
+    let secrets = secrets::read(reader, &documents);
+    let redaction = secrets::read_rules(reader, &documents);
+    let telemetry = telemetry::read(reader, &documents);
     let settings = settings?;
     Some(Pipeline {
         name: settings.name,
@@ -92,9 +156,9 @@ fn root(reader: &mut Reader, document: Table<'_>, dir: PathBuf, builtins: &[&str
         timeout: settings.timeout,
         kill_grace: settings.kill_grace,
         fail_on: settings.fail_on,
-        on_failure: FailurePolicy::default(),
-        pools: Vec::new(),
-        environment: Environment::default(),
+        on_failure: settings.on_failure,
+        pools,
+        environment,
         stages,
         reports,
         secrets,

@@ -33,8 +33,8 @@ pub struct Pipeline {
     pub pools: Vec<Pool>,
     /// `[environment]`: what stages inherit.
     pub environment: Environment,
-    /// The stages, in the order of the file, members of a matrix in the order of its values; none at all is a valid, if dull,
-    /// pipeline.
+    /// The stages, in the order of the file and then of those that it includes, members of a matrix in the order of its
+    /// values; none at all is a valid, if dull, pipeline.
     pub stages: Vec<Stage>,
     /// The report stages, in the order of the file.
     pub reports: Vec<ReportStage>,
@@ -390,8 +390,8 @@ impl FailOn {
 pub struct Secrets {
     /// `env`: variables of the host's own environment, without repeats.
     pub env: Vec<String>,
-    /// `files`: absolute (below [`Pipeline::dir`] where they were relative), without repeats; whether they exist is
-    /// not known.
+    /// `files`: absolute (below the folder of the file that names them where they were relative), without repeats; whether
+    /// they exist is not known.
     pub files: Vec<PathBuf>,
 }
 

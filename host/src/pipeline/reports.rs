@@ -6,6 +6,7 @@ use std::path::Path;
 use globset::{GlobBuilder, GlobSet};
 
 use super::below;
+use super::include::Document;
 use super::model::{OnFailure, PluginSource, ReportStage};
 use super::names::{id_problem, repaired_id};
 use crate::config::read::{Field, Reader, Table};
@@ -13,7 +14,7 @@ use crate::config::words::clip;
 use crate::limits::{Limit, Limits, TABLE, Unit};
 use crate::registry::Reference;
 
-const KEYS: [&str; 6] = ["id", "plugin", "artifacts", "config", "limits", "on_failure"];
+pub(super) const KEYS: [&str; 6] = ["id", "plugin", "artifacts", "config", "limits", "on_failure"];
 
 /// Names in `reports/` that are the host's own.
 const RESERVED: &str = "forensic_report";
@@ -21,18 +22,20 @@ const RESERVED: &str = "forensic_report";
 const MAX_GLOBS: usize = 1_000;
 const MAX_GLOB: usize = 512;
 
-pub(super) fn read(reader: &mut Reader, field: &Field<'_>, dir: &Path, builtins: &[&str]) -> Vec<ReportStage> {
+pub(super) fn read(reader: &mut Reader, documents: &[Document<'_>], builtins: &[&str]) -> Vec<ReportStage> {
     const EXPECTED: &str = "a list of tables";
-    if let toml::de::DeValue::Table(_) = field.value {
-        reader.wrong_type(field, EXPECTED).help("write `[[report]]` instead of `[report]`");
-        return Vec::new();
-    }
-    let elements = reader.array(field, EXPECTED).unwrap_or_default();
     let mut ids = HashMap::new();
-    let mut reports = Vec::with_capacity(elements.len());
-    for element in elements {
-        let Some(table) = reader.table(&element, "a table") else { continue };
-        reports.extend(read_report(reader, &element, table, dir, builtins, &mut ids));
+    let mut reports = Vec::new();
+    for document in documents {
+        let Some(field) = document.table.get("report") else { continue };
+        if let toml::de::DeValue::Table(_) = field.value {
+            reader.wrong_type(&field, EXPECTED).help("write `[[report]]` instead of `[report]`");
+            continue;
+        }
+        for element in reader.array(&field, EXPECTED).unwrap_or_default() {
+            let Some(table) = reader.table(&element, "a table") else { continue };
+            reports.extend(read_report(reader, &element, table, &document.folder.dir, builtins, &mut ids));
+        }
     }
     reports
 }
@@ -147,7 +150,7 @@ pub(crate) fn read_globs(reader: &mut Reader, field: &Field<'_>) -> Vec<String> 
     }
     let mut good = Vec::with_capacity(globs.len());
     for (element, glob) in globs {
-        match glob_problem(glob) {
+        match glob_problem(glob, "patterns are relative to the run directory and stay below it") {
             None => good.push(glob.to_owned()),
             Some((problem, advice)) => {
                 let draft = reader.mistakes.error(element.at, format!("bad file pattern `{}`", clip(glob)));
@@ -158,9 +161,8 @@ pub(crate) fn read_globs(reader: &mut Reader, field: &Field<'_>) -> Vec<String> 
     good
 }
 
-/// Why a pattern is refused, with advice.
-fn glob_problem(glob: &str) -> Option<(String, Option<String>)> {
-    const BELOW: &str = "patterns are relative to the run directory and stay below it";
+/// Why a pattern is refused, with advice; `below` says what it is relative to.
+pub(super) fn glob_problem(glob: &str, below: &str) -> Option<(String, Option<String>)> {
     let say = |problem: &str, advice: &str| Some((problem.to_owned(), Some(advice.to_owned())));
     if glob.trim().is_empty() {
         return Some(("it is empty".to_owned(), None));
@@ -172,11 +174,11 @@ fn glob_problem(glob: &str) -> Option<(String, Option<String>)> {
         return say("`\\` is not allowed", "separate folders with `/`, and put a special character in brackets: `[*]`");
     }
     if glob.starts_with('/') || glob.as_bytes().get(1) == Some(&b':') {
-        return say("it is absolute", BELOW);
+        return say("it is absolute", below);
     }
     let mut parts = glob.split(['/', '{', '}', ',']);
     if parts.clone().any(|part| part == "..") {
-        return say("`..` is not allowed", BELOW);
+        return say("`..` is not allowed", below);
     }
     let dotted = parts.any(|part| part == ".");
     if dotted || glob.contains("//") || glob.ends_with('/') {

@@ -9,33 +9,42 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::below;
+use super::include::Document;
+use super::layers::unique;
 use super::model::{Redaction, Secrets};
 use super::names::variable_problem;
 use crate::config::read::{Field, Reader};
 use crate::config::words::clip;
 use crate::redact::{self, MAX_KEYS, MAX_PATTERNS, MAX_SECRETS};
 
-pub(super) fn read(reader: &mut Reader, field: &Field<'_>, dir: &Path) -> Secrets {
+pub(super) const KEYS: [&str; 2] = ["env", "files"];
+pub(super) const RULE_KEYS: [&str; 4] = ["keys", "patterns", "allow_keys", "allow_patterns"];
+
+/// What several documents declare counts together.
+pub(super) fn read(reader: &mut Reader, documents: &[Document<'_>]) -> Secrets {
     let mut secrets = Secrets::default();
-    let Some(table) = reader.table(field, "the table `[secrets]`") else { return secrets };
-    reader.refuse_unknown(table, "`[secrets]`", &["env", "files"]);
-    if let Some(field) = table.get("env") {
-        secrets.env = read_env(reader, &field);
-    }
-    if let Some(field) = table.get("files") {
-        secrets.files = read_files(reader, &field, dir);
-    }
-    let count = secrets.env.len() + secrets.files.len();
-    if count > MAX_SECRETS {
-        let draft = reader.mistakes.error(field.key_at.clone(), format!("{count} secrets are declared"));
-        draft.label(format!("at most {MAX_SECRETS} are allowed"));
+    let (mut variables, mut files) = (Seen::new(), Seen::new());
+    for document in documents {
+        let Some(field) = document.table.get("secrets") else { continue };
+        let Some(table) = reader.table(&field, "the table `[secrets]`") else { continue };
+        reader.refuse_unknown(table, "`[secrets]`", &KEYS);
+        if let Some(field) = table.get("env") {
+            secrets.env.extend(read_env(reader, &field, &mut variables));
+        }
+        if let Some(field) = table.get("files") {
+            secrets.files.extend(read_files(reader, &field, &document.folder.dir, &mut files));
+        }
+        let count = secrets.env.len() + secrets.files.len();
+        if count > MAX_SECRETS {
+            let draft = reader.mistakes.error(field.key_at.clone(), format!("{count} secrets are declared"));
+            draft.label(format!("at most {MAX_SECRETS} are allowed"));
+        }
     }
     secrets
 }
 
-fn read_env(reader: &mut Reader, field: &Field<'_>) -> Vec<String> {
+fn read_env(reader: &mut Reader, field: &Field<'_>, seen: &mut Seen<String>) -> Vec<String> {
     let mut names = Vec::new();
-    let mut seen = Seen::new();
     for (element, name) in reader.strings(field, "an array of names of environment variables").unwrap_or_default() {
         if let Some(problem) = variable_problem(name) {
             // What follows a `=` may be the secret itself.
@@ -56,9 +65,8 @@ fn read_env(reader: &mut Reader, field: &Field<'_>) -> Vec<String> {
     names
 }
 
-fn read_files(reader: &mut Reader, field: &Field<'_>, dir: &Path) -> Vec<PathBuf> {
+fn read_files(reader: &mut Reader, field: &Field<'_>, dir: &Path, seen: &mut Seen<PathBuf>) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let mut seen = Seen::new();
     for (element, _) in reader.strings(field, "an array of paths").unwrap_or_default() {
         let Some(text) = reader.line(&element, "a path") else { continue };
         let path = below(dir, text);
@@ -71,31 +79,35 @@ fn read_files(reader: &mut Reader, field: &Field<'_>, dir: &Path) -> Vec<PathBuf
     files
 }
 
-pub(super) fn read_rules(reader: &mut Reader, field: &Field<'_>) -> Redaction {
+/// What several documents declare counts together.
+pub(super) fn read_rules(reader: &mut Reader, documents: &[Document<'_>]) -> Redaction {
     let mut rules = Redaction::default();
-    let Some(table) = reader.table(field, "the table `[redaction]`") else { return rules };
-    reader.refuse_unknown(table, "`[redaction]`", &["keys", "patterns", "allow_keys", "allow_patterns"]);
     // One map for both lists: a name in both would be an exception from its own rule.
     let mut seen = Seen::new();
-    if let Some(field) = table.get("keys") {
-        rules.keys = read_keys(reader, &field, &mut seen);
-    }
-    if let Some(field) = table.get("allow_keys") {
-        rules.allow_keys = read_keys(reader, &field, &mut seen);
-    }
-    if let Some(field) = table.get("patterns") {
-        rules.patterns = read_patterns(reader, &field);
-    }
-    if let Some(field) = table.get("allow_patterns") {
-        rules.allow_patterns = read_patterns(reader, &field);
+    let (mut patterns, mut exceptions) = (HashMap::new(), HashMap::new());
+    for document in documents {
+        let Some(field) = document.table.get("redaction") else { continue };
+        let Some(table) = reader.table(&field, "the table `[redaction]`") else { continue };
+        reader.refuse_unknown(table, "`[redaction]`", &RULE_KEYS);
+        if let Some(field) = table.get("keys") {
+            read_keys(reader, &field, &mut seen, &mut rules.keys);
+        }
+        if let Some(field) = table.get("allow_keys") {
+            read_keys(reader, &field, &mut seen, &mut rules.allow_keys);
+        }
+        if let Some(field) = table.get("patterns") {
+            read_patterns(reader, &field, &mut patterns, &mut rules.patterns);
+        }
+        if let Some(field) = table.get("allow_patterns") {
+            read_patterns(reader, &field, &mut exceptions, &mut rules.allow_patterns);
+        }
     }
     rules
 }
 
-fn read_keys(reader: &mut Reader, field: &Field<'_>, seen: &mut Seen<Vec<String>>) -> Vec<String> {
-    let mut keys = Vec::new();
+fn read_keys(reader: &mut Reader, field: &Field<'_>, seen: &mut Seen<Vec<String>>, keys: &mut Vec<String>) {
     let elements = reader.strings(field, "an array of names, such as `[\"wallet_address\"]`").unwrap_or_default();
-    too_many(reader, field, elements.len(), MAX_KEYS, "names");
+    too_many(reader, field, keys.len() + elements.len(), MAX_KEYS, "names");
     for (element, key) in elements {
         let words = redact::key_words(key);
         if words.is_empty() {
@@ -105,15 +117,21 @@ fn read_keys(reader: &mut Reader, field: &Field<'_>, seen: &mut Seen<Vec<String>
             keys.push(key.to_owned());
         }
     }
-    keys
 }
 
-fn read_patterns(reader: &mut Reader, field: &Field<'_>) -> Vec<(String, String)> {
-    let mut patterns = Vec::new();
-    let Some(table) = reader.table(field, "a table such as `{ order = \"ORD-[0-9]{8}\" }`") else { return patterns };
+fn read_patterns<'d>(
+    reader: &mut Reader,
+    field: &Field<'d>,
+    first: &mut HashMap<&'d str, Field<'d>>,
+    patterns: &mut Vec<(String, String)>,
+) {
+    let Some(table) = reader.table(field, "a table such as `{ order = \"ORD-[0-9]{8}\" }`") else { return };
     let fields = table.fields();
-    too_many(reader, field, fields.len(), MAX_PATTERNS, "patterns");
+    too_many(reader, field, patterns.len() + fields.len(), MAX_PATTERNS, "patterns");
     for field in fields {
+        if !unique(reader, first, &field, "pattern") {
+            continue;
+        }
         let Some(pattern) = reader.string(&field, "a regular expression in quotes") else { continue };
         match redact::check_pattern(pattern) {
             Ok(()) => patterns.push((field.name.to_owned(), pattern.to_owned())),
@@ -123,7 +141,6 @@ fn read_patterns(reader: &mut Reader, field: &Field<'_>) -> Vec<(String, String)
             }
         }
     }
-    patterns
 }
 
 fn too_many(reader: &mut Reader, field: &Field<'_>, count: usize, limit: usize, what: &str) {

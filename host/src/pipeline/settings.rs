@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::model::FailOn;
+use super::model::{FailOn, FailurePolicy};
 use super::{MAX_PARALLEL, below, names};
 use crate::config::read::{Field, Reader, Table};
 
-const KEYS: [&str; 7] = ["name", "profile", "max_parallel", "root", "timeout", "kill_grace", "fail_on"];
+pub(super) const KEYS: [&str; 8] =
+    ["name", "profile", "max_parallel", "root", "timeout", "kill_grace", "fail_on", "on_failure"];
 
 /// Longest duration anywhere in a pipeline file.
 pub(super) const MAX_DURATION: Duration = Duration::from_secs(366 * 86_400);
@@ -24,14 +25,22 @@ pub(super) struct Settings {
     pub(super) timeout: Option<Duration>,
     pub(super) kill_grace: Duration,
     pub(super) fail_on: FailOn,
+    pub(super) on_failure: FailurePolicy,
 }
 
-pub(super) fn read(reader: &mut Reader, document: Table<'_>, dir: &Path, mistyped: bool) -> Option<Settings> {
+/// `at` is where the file starts.
+pub(super) fn read(
+    reader: &mut Reader,
+    document: Table<'_>,
+    dir: &Path,
+    mistyped: bool,
+    at: usize,
+) -> Option<Settings> {
     let Some(field) = document.get("pipeline") else {
         if mistyped {
             return None;
         }
-        let draft = reader.mistakes.error(0..0, "the table `[pipeline]` is missing");
+        let draft = reader.mistakes.error(at..at, "the table `[pipeline]` is missing");
         draft.help("add `[pipeline]` with `name = \"…\"` at the top").may_follow_from_syntax();
         return None;
     };
@@ -57,6 +66,7 @@ pub(super) fn read(reader: &mut Reader, document: Table<'_>, dir: &Path, mistype
             .and_then(|grace| reader.duration(&grace, Duration::ZERO, MAX_KILL_GRACE))
             .unwrap_or(DEFAULT_KILL_GRACE),
         fail_on: table.get("fail_on").and_then(|field| fail_on(reader, &field)).unwrap_or_default(),
+        on_failure: table.get("on_failure").and_then(|field| on_failure(reader, &field)).unwrap_or_default(),
     };
     Some(Settings { name: name?, ..settings })
 }
@@ -68,6 +78,18 @@ fn fail_on(reader: &mut Reader, field: &Field<'_>) -> Option<FailOn> {
     if found.is_none() {
         let meant = reader.suggester.nearest(word, words);
         reader.bad_value(field, "expected \"never\", \"error\", \"warning\" or \"info\"").did_you_mean(meant);
+    }
+    found
+}
+
+fn on_failure(reader: &mut Reader, field: &Field<'_>) -> Option<FailurePolicy> {
+    const EXPECTED: &str = "\"continue\", \"finish-running\" or \"stop\"";
+    let words = FailurePolicy::ALL.map(FailurePolicy::as_str);
+    let word = reader.string(field, EXPECTED)?;
+    let found = FailurePolicy::ALL.into_iter().find(|choice| choice.as_str() == word);
+    if found.is_none() {
+        let meant = reader.suggester.nearest(word, words);
+        reader.bad_value(field, format!("expected {EXPECTED}")).did_you_mean(meant);
     }
     found
 }

@@ -1,126 +1,223 @@
-//! The tables `[stages."id"]`: what each runs, and the graph of their needs.
+//! The stages of a pipeline: from what is declared to what runs, and the graph of their needs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::model::{Command, Retries, Stage, StageId, Trigger};
-use super::names::{env_problem, id_problem, repaired_id};
-use super::settings::timeout;
-use super::{below, graph};
-use crate::config::read::{Field, Reader, Table};
-use crate::config::words::{clip, toml_text};
-
-const KEYS: [&str; 7] = ["command", "run", "needs", "env", "workdir", "timeout", "retries"];
-const MAX_RETRIES: u64 = 100;
-const MAX_BACKOFF: Duration = Duration::from_secs(86_400);
+use super::files::{Files, Folder};
+use super::include::Document;
+use super::layers::{self, Layers};
+use super::model::{Command, Member, Pool, Stage, StageId};
+use super::names::{id_problem, repaired_id};
+use super::needs::Index;
+use super::places::Places;
+use super::stage::{Blueprint, Runs};
+use super::text::{Names, Text, Values};
+use super::{MAX_STAGES, graph, nested, vary, when};
+use crate::config::collect::Draft;
+use crate::config::read::{Field, Reader};
+use crate::config::words::clip;
 
 /// Most stages of a cycle that a message names.
 const SHOWN_OF_CYCLE: usize = 12;
 
-/// A stage's need: where it is written, and which stage it is.
-#[derive(Clone)]
-struct Need {
-    at: Range<usize>,
-    stage: usize,
+/// A stage that is made from what is written.
+pub(super) struct Made<'m> {
+    pub(super) id: String,
+    pub(super) blueprint: &'m Blueprint<'m>,
+    pub(super) member: Option<Member>,
 }
 
-pub(super) fn read(reader: &mut Reader, field: &Field<'_>, dir: &Path) -> Vec<Stage> {
-    let Some(table) = stages_table(reader, field) else { return Vec::new() };
-    let fields = table.fields();
-    let by_id: HashMap<&str, usize> = fields.iter().enumerate().map(|(i, field)| (field.name, i)).collect();
-    check_ids(reader, &fields);
-    let mut folders = Folders::new(dir);
-    let mut needs = Vec::with_capacity(fields.len());
-    let mut seen = vec![usize::MAX; fields.len()];
-    let mut stages = Vec::with_capacity(fields.len());
-    for (index, field) in fields.iter().enumerate() {
-        let Some(table) = reader.table(field, "a table: write `[stages.\"id\"]`") else {
-            needs.push(Vec::new());
+impl Made<'_> {
+    /// What its placeholders stand for.
+    pub(super) fn values(&self) -> &Values {
+        self.member.as_ref().map(|member| member.values.as_slice()).unwrap_or_default()
+    }
+
+    /// Says in a message which of many stages it is about.
+    pub(super) fn told(&self, draft: &mut Draft) {
+        draft.maybe_help(self.member.as_ref().map(|member| {
+            let values: Vec<String> =
+                member.values.iter().take(6).map(|(name, value)| format!("{name} = {}", clip(value))).collect();
+            format!("this is the stage `{}`, where {}", clip(&self.id), values.join(", "))
+        }));
+    }
+}
+
+/// Of a stage that is one of many and doesn't name what varies: the id as it is written, and that of the member.
+pub(super) fn family<'m>(made: &'m Made<'m>) -> Option<(&'m str, &'m str)> {
+    let written = made.blueprint.field.name;
+    (made.member.is_some() && made.id.strip_prefix(written)?.starts_with('.')).then_some((written, made.id.as_str()))
+}
+
+/// Id and members of a blueprint.
+struct Cast {
+    ids: Vec<(String, Option<Member>)>,
+}
+
+pub(super) fn read(
+    reader: &mut Reader,
+    files: &mut Files<'_>,
+    documents: &[Document<'_>],
+    pools: &[Pool],
+    names: &Names<'_>,
+) -> Vec<Stage> {
+    let declarations = layers::read(reader, documents);
+    for (field, layers) in declarations.alone {
+        let any = Names { any: true, ..Names::default() };
+        Blueprint::read(reader, field, None, &layers, &any, pools, true);
+    }
+    let (mut blueprints, mut casts) = (Vec::new(), Vec::new());
+    blueprints.reserve(declarations.stages.len());
+    casts.reserve(declarations.stages.len());
+    for declared in declarations.stages {
+        if files.stages_left == 0 {
+            take(reader, files, &declared.field, 1);
+            break;
+        }
+        let Some(layers) = declared.layers else {
+            take(reader, files, &declared.field, 1);
+            casts.push(Cast { ids: vec![(declared.field.name.to_owned(), None)] });
+            blueprints.push(Blueprint::empty(declared.field, declared.group));
             continue;
         };
-        let wanted = read_needs(reader, index, table, &fields, &by_id, &mut seen);
-        let stage = read_stage(reader, field, table, &mut folders);
-        stages.extend(stage.map(|stage| Stage { needs: wanted.iter().map(|need| need.stage).collect(), ..stage }));
-        needs.push(wanted);
+        let (cast, blueprint) = cast(reader, files, declared.field, declared.group, &layers, names, pools);
+        casts.push(cast);
+        blueprints.push(blueprint);
     }
-    refuse_cycles(reader, &fields, &needs);
+    let mut made: Vec<Made<'_>> = Vec::with_capacity(blueprints.len());
+    for (blueprint, cast) in blueprints.iter().zip(casts) {
+        made.extend(cast.ids.into_iter().map(|(id, member)| Made { id, blueprint, member }));
+    }
+    check_ids(reader, &made);
+    let mut index = Index::new(&made, &declarations.groups);
+    let needs: Vec<Vec<usize>> = (0..made.len()).map(|stage| index.resolve(reader, stage)).collect();
+    refuse_cycles(reader, &made, &needs, &index);
+    let mut making = Making { folder: &documents[0].folder, places: Places::default(), ids: &made };
+    let mut stages = Vec::with_capacity(made.len());
+    for (made, needs) in made.iter().zip(needs) {
+        stages.extend(making.stage(reader, files, made, needs));
+    }
     stages
 }
 
-fn stages_table<'d>(reader: &mut Reader, field: &Field<'d>) -> Option<Table<'d>> {
-    match field.value {
-        toml::de::DeValue::Array(_) => {
-            let draft = reader.wrong_type(field, "a table for each stage");
-            draft.help("write `[stages.\"id\"]` instead of `[[stages]]`");
-            None
-        }
-        _ => reader.table(field, "a table for each stage"),
-    }
-}
-
-fn check_ids(reader: &mut Reader, fields: &[Field<'_>]) {
-    // Ids become folder names, and not every file system tells `A` from `a`.
-    let mut folded: HashMap<String, usize> = HashMap::with_capacity(fields.len());
-    for (index, field) in fields.iter().enumerate() {
-        if let Some(problem) = id_problem(field.name) {
-            let draft = reader.mistakes.error(field.key_at.clone(), format!("bad stage id `{}`", clip(field.name)));
-            draft.label(problem).did_you_mean(repaired_id(field.name).as_deref());
-            draft.help("an id has letters, digits, `.`, `_` and `-`, starts with a letter or digit, and has at most 128 characters");
-            continue;
-        }
-        if let Some(first) = folded.insert(field.name.to_ascii_lowercase(), index) {
-            let message =
-                format!("stages `{}` and `{}` differ only in case", clip(fields[first].name), clip(field.name));
-            let draft = reader.mistakes.error(field.key_at.clone(), message);
-            draft.also(fields[first].key_at.clone(), "the other one");
-            draft.help("ids name folders, which some file systems would take for one; give one of them another id");
-        }
-    }
-}
-
-fn read_needs(
+/// What a stage is made from, and the stage as it is written.
+fn cast<'d>(
     reader: &mut Reader,
-    index: usize,
-    table: Table<'_>,
-    fields: &[Field<'_>],
-    by_id: &HashMap<&str, usize>,
-    seen: &mut [usize],
-) -> Vec<Need> {
-    let Some(field) = table.get("needs") else { return Vec::new() };
-    let mut needs: Vec<Need> = Vec::new();
-    for (element, id) in reader.strings(&field, "an array of stage ids").unwrap_or_default() {
-        let Some(&stage) = by_id.get(id) else {
-            let meant = reader.suggester.nearest(id, fields.iter().map(|field| field.name));
-            let message = format!("stage `{}` needs an unknown stage `{}`", clip(fields[index].name), clip(id));
-            let draft = reader.mistakes.error(element.at, message);
-            draft.label("there is no such stage").did_you_mean(meant);
-            continue;
-        };
-        if stage == index {
-            let draft = reader.mistakes.error(element.at, format!("stage `{}` needs itself", clip(id)));
-            draft.help("take it out of `needs`");
-        } else if seen[stage] == index {
-            let first = needs.iter().find(|need| need.stage == stage).map(|need| need.at.clone());
-            let message = format!("stage `{}` needs `{}` twice", clip(fields[index].name), clip(id));
-            let draft = reader.mistakes.error(element.at, message);
-            draft.label("again here").help("keep one");
-            if let Some(first) = first {
-                draft.also(first, "first here");
-            }
-        } else {
-            seen[stage] = index;
-            needs.push(Need { at: element.at, stage });
-        }
+    files: &mut Files<'_>,
+    field: Field<'d>,
+    group: Option<&'d str>,
+    layers: &Layers<'d>,
+    names: &Names<'_>,
+    pools: &[Pool],
+) -> (Cast, Blueprint<'d>) {
+    let outer = Names { varying: Vec::new(), any: false, ..*names };
+    let varying = vary::read(reader, files, layers);
+    if varying.is_err() {
+        // What depends on the values can't be judged.
+        reader.mistakes.names_are_lost();
+        let any = Names { any: true, ..outer };
+        return (Cast { ids: Vec::new() }, Blueprint::read(reader, field, group, layers, &any, pools, false));
     }
-    needs
+    let Some(mut vary) = varying.unwrap_or_default() else {
+        let id = Text::read(reader, &field.key_at, field.name, &outer);
+        let ids = id.map(|id| (id.fill(&[]).into_owned(), None)).into_iter().collect::<Vec<_>>();
+        if ids.is_empty() {
+            reader.mistakes.names_are_lost();
+        }
+        take(reader, files, &field, ids.len());
+        return (Cast { ids }, Blueprint::read(reader, field, group, layers, &outer, pools, false));
+    };
+    let inner = Names { varying: std::mem::take(&mut vary.names), ..outer };
+    let id = Text::read(reader, &field.key_at, field.name, &inner);
+    vary.names = inner.varying;
+    let complete = id.map(|id| vary.complete(id));
+    if let Some(Err(())) = complete {
+        let part = vary.names.last().cloned().unwrap_or_default();
+        let message = format!("the id `{}` does not tell its stages apart", clip(field.name));
+        let draft = reader.mistakes.error(field.key_at.clone(), message);
+        draft.label("the items of `foreach` have no `id`");
+        draft.help(format!("give them one, or name a part in the id: `{}.${{{{ {part} }}}}`", clip(field.name)));
+    }
+    let inner = Names { varying: vary.names, ..outer };
+    let blueprint = Blueprint::read(reader, field, group, layers, &inner, pools, false);
+    let Some(Ok(id)) = complete else {
+        reader.mistakes.names_are_lost();
+        return (Cast { ids: Vec::new() }, blueprint);
+    };
+    let most = take(reader, files, &blueprint.field, vary.members.len());
+    let of = id.pattern(&vary.shown);
+    let member =
+        |values: Vec<(String, String)>| (id.fill(&values).into_owned(), Some(Member { of: of.clone(), values }));
+    (Cast { ids: vary.members.into_iter().take(most).map(member).collect() }, blueprint)
 }
 
-fn refuse_cycles(reader: &mut Reader, fields: &[Field<'_>], needs: &[Vec<Need>]) {
-    let edges: Vec<Vec<usize>> = needs.iter().map(|needs| needs.iter().map(|need| need.stage).collect()).collect();
-    for knot in graph::knots(&edges) {
-        let name = |node: usize| clip(fields[node].name).into_owned();
+/// Counts stages, and gives how many of them there may be.
+fn take(reader: &mut Reader, files: &mut Files<'_>, field: &Field<'_>, count: usize) -> usize {
+    if count > files.stages_left {
+        let message = format!("the pipeline has more than {MAX_STAGES} stages");
+        reader.mistakes.error(field.key_at.clone(), message).label("from here on they are too many");
+        reader.mistakes.names_are_lost();
+    }
+    let taken = count.min(files.stages_left);
+    files.stages_left -= taken;
+    taken
+}
+
+fn check_ids(reader: &mut Reader, all: &[Made<'_>]) {
+    // Ids become folder names, and not every file system tells `A` from `a`.
+    let mut folded: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(all.len());
+    for (index, made) in all.iter().enumerate() {
+        let at = &made.blueprint.field.key_at;
+        if let Some(problem) = id_problem(&made.id) {
+            let draft = reader.mistakes.error_once("id", at.clone(), format!("bad stage id `{}`", clip(&made.id)));
+            draft.label(problem);
+            if made.member.is_none() {
+                draft.did_you_mean(repaired_id(&made.id).as_deref());
+            }
+            draft.help("an id has letters, digits, `.`, `_` and `-`, starts with a letter or digit, and has at most 128 characters");
+            made.told(draft);
+            continue;
+        }
+        let upper = made.id.bytes().any(|b| b.is_ascii_uppercase());
+        let key = if upper { Cow::Owned(made.id.to_ascii_lowercase()) } else { Cow::Borrowed(made.id.as_str()) };
+        let first = match folded.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(index);
+                continue;
+            }
+            Entry::Occupied(entry) => &all[*entry.get()],
+        };
+        let same = first.id == made.id;
+        let message = if same {
+            format!("stage `{}` is defined twice", clip(&made.id))
+        } else {
+            format!("stages `{}` and `{}` differ only in case", clip(&first.id), clip(&made.id))
+        };
+        let other = &first.blueprint.field.key_at;
+        let draft = reader.mistakes.error_once("same", at.clone(), message);
+        if same && other != at {
+            draft.label("again here").also(other.clone(), "first here");
+        } else if other != at {
+            draft.also(other.clone(), "the other one");
+        }
+        draft.help(match same {
+            true if other == at => "name what tells its stages apart in the id",
+            true => "give each stage an id of its own, or keep one",
+            false => "ids name folders, which some file systems would take for one; give one of them another id",
+        });
+        made.told(draft);
+    }
+}
+
+fn refuse_cycles(reader: &mut Reader, made: &[Made<'_>], needs: &[Vec<usize>], index: &Index<'_>) {
+    for knot in graph::knots(needs) {
+        if reader.mistakes.is_full() {
+            reader.mistakes.count_unlisted(1);
+            continue;
+        }
+        let name = |node: usize| clip(&made[node].id).into_owned();
         let mut path: Vec<String> = knot.cycle.iter().take(SHOWN_OF_CYCLE).map(|node| name(*node)).collect();
         let hidden = knot.cycle.len() - path.len();
         if hidden > 0 {
@@ -129,8 +226,8 @@ fn refuse_cycles(reader: &mut Reader, fields: &[Field<'_>], needs: &[Vec<Need>])
         path.push(name(knot.cycle[0]));
         let edge = |i: usize| {
             let (from, to) = (knot.cycle[i], knot.cycle[(i + 1) % knot.cycle.len()]);
-            let need = needs[from].iter().find(|need| need.stage == to).expect("the cycle follows needs");
-            (need.at.clone(), format!("`{}` needs `{}`", name(from), name(to)))
+            let at = index.place(from, to).unwrap_or_else(|| made[from].blueprint.field.key_at.clone());
+            (at, format!("`{}` needs `{}`", name(from), name(to)))
         };
         let (at, text) = edge(0);
         let draft = reader.mistakes.error(at, format!("stages need each other in a cycle: {}", path.join(" → ")));
@@ -148,196 +245,98 @@ fn refuse_cycles(reader: &mut Reader, fields: &[Field<'_>], needs: &[Vec<Need>])
     }
 }
 
-/// A stage without its needs. `None` where it is too broken to go on with; the mistakes are recorded.
-fn read_stage(reader: &mut Reader, field: &Field<'_>, table: Table<'_>, folders: &mut Folders) -> Option<Stage> {
-    let id = field.name;
-    let mistyped = reader.refuse_unknown(table, &format!("stage `{}`", clip(id)), &KEYS);
-    let command = read_command(reader, field, table, &mistyped);
-    let env = table.get("env").map(|env| read_env(reader, &env)).unwrap_or_default();
-    let workdir = match table.get("workdir") {
-        Some(workdir) => folders.find(reader, &workdir),
-        None => Some(folders.dir.clone()),
-    };
-    let timeout = table.get("timeout").and_then(|field| timeout(reader, &field));
-    let retries = table.get("retries").map(|retries| read_retries(reader, &retries)).unwrap_or_default();
-    Some(Stage {
-        id: StageId(id.to_owned()),
-        command: command?,
-        needs: Vec::new(),
-        trigger: Trigger::default(),
-        when: None,
-        allow_failure: false,
-        priority: 0,
-        resources: Vec::new(),
-        inputs: Vec::new(),
-        outputs: None,
-        cache: false,
-        member: None,
-        group: None,
-        env,
-        workdir: workdir?,
-        timeout,
-        retries,
-    })
+/// Makes stages from what is written.
+struct Making<'m> {
+    /// The pipeline file's.
+    folder: &'m Folder,
+    places: Places,
+    ids: &'m [Made<'m>],
 }
 
-fn read_command(reader: &mut Reader, stage: &Field<'_>, table: Table<'_>, mistyped: &[&str]) -> Option<Command> {
-    let id = clip(stage.name);
-    match (table.get("command"), table.get("run")) {
-        (Some(command), Some(run)) => {
-            let draft = reader.mistakes.error(run.key_at, format!("stage `{id}` has both `command` and `run`"));
-            draft.also(command.key_at.clone(), "the other one").help("keep one of them");
-            None
+impl Making<'_> {
+    /// `None` where something is wrong; it is recorded.
+    fn stage(
+        &mut self,
+        reader: &mut Reader,
+        files: &mut Files<'_>,
+        made: &Made<'_>,
+        needs: Vec<usize>,
+    ) -> Option<Stage> {
+        let blueprint = made.blueprint;
+        let values = made.values();
+        let command = self.command(reader, files, made);
+        let workdir = match &blueprint.workdir {
+            Some(((at, text), folder)) => self.places.folder(reader, made, at, &text.fill(values), folder),
+            None => Some(self.folder.dir.clone()),
+        };
+        let mut inputs = Vec::with_capacity(blueprint.inputs.len());
+        for (at, text) in &blueprint.inputs {
+            inputs.extend(self.places.input(reader, made, at, &text.fill(values)));
         }
-        (None, None) if mistyped.contains(&"command") || mistyped.contains(&"run") => None,
-        (None, None) => {
-            let draft = reader.mistakes.error(stage.key_at.clone(), format!("stage `{id}` has nothing to run"));
-            draft
-                .help("add `command = [\"program\", \"argument\"]`, or `run = \"shell text\"`")
-                .may_follow_from_syntax();
-            None
-        }
-        (Some(command), None) => read_argv(reader, &command),
-        (None, Some(run)) => {
-            let text = reader.string(&run, "a string of shell text")?;
-            if text.trim().is_empty() {
-                reader.bad_value(&run, "it is empty");
-                return None;
+        let outputs = blueprint.outputs.as_ref().map(|patterns| {
+            let mut outputs = Vec::with_capacity(patterns.len());
+            for (at, text) in patterns {
+                outputs.extend(self.places.output(reader, made, at, &text.fill(values)));
             }
-            Some(Command::Shell(text.to_owned()))
-        }
-    }
-}
-
-fn read_argv(reader: &mut Reader, field: &Field<'_>) -> Option<Command> {
-    const EXPECTED: &str = "an array of strings, program first";
-    if let toml::de::DeValue::String(text) = field.value {
-        let words: Vec<String> = text.split_whitespace().take(20).map(toml_text).collect();
-        let draft = reader.wrong_type(field, EXPECTED);
-        if !words.is_empty() {
-            draft.help(format!(
-                "write `command = [{}]`, or `run = {}` for the shell",
-                words.join(", "),
-                toml_text(text)
-            ));
-        }
-        return None;
-    }
-    let wanted = reader.array(field, EXPECTED)?.len();
-    let words = reader.strings(field, EXPECTED)?;
-    if wanted == 0 {
-        reader
-            .bad_value(field, "it is empty")
-            .help("name the program and its arguments: `command = [\"program\", \"argument\"]`");
-        return None;
-    }
-    if words.len() < wanted {
-        return None;
-    }
-    let (program, name) = &words[0];
-    if name.trim().is_empty() {
-        reader.bad_value(program, "the program's name is empty");
-        return None;
-    }
-    Some(Command::Argv(words.iter().map(|(_, word)| (*word).to_owned()).collect()))
-}
-
-fn read_env(reader: &mut Reader, field: &Field<'_>) -> BTreeMap<String, String> {
-    let mut env = BTreeMap::new();
-    let Some(table) = reader.table(field, "a table of strings") else { return env };
-    for variable in table.fields() {
-        if let Some(problem) = env_problem(variable.name) {
-            let message = format!("bad name `{}` of an environment variable", clip(variable.name));
-            reader.mistakes.error(variable.key_at.clone(), message).label(problem);
-        }
-        if let Some(value) = reader.string(&variable, "a string") {
-            env.insert(variable.name.to_owned(), value.to_owned());
-        }
-    }
-    env
-}
-
-fn read_retries(reader: &mut Reader, field: &Field<'_>) -> Retries {
-    let mut retries = Retries::default();
-    let table = match field.value {
-        toml::de::DeValue::Integer(number) => {
-            let advice = format!("write `retries = {{ max = {number} }}`");
-            reader.wrong_type(field, "a table").help(advice);
-            return retries;
-        }
-        _ => match reader.table(field, "a table such as `{ max = 2, backoff = \"1s\" }`") {
-            Some(table) => table,
-            None => return retries,
-        },
-    };
-    let mistyped = reader.refuse_unknown(table, "`retries`", &["max", "backoff", "on_exit"]);
-    match table.get("max") {
-        Some(max) => {
-            let max = reader.number(&max, 0..=MAX_RETRIES).and_then(|max| u32::try_from(max).ok());
-            retries.max = max.unwrap_or_default();
-        }
-        None if mistyped.contains(&"max") => {}
-        None => {
-            let draft = reader.mistakes.error(field.key_at.clone(), "`max` is missing in `retries`");
-            draft.help("add `max = 2` for two more attempts").may_follow_from_syntax();
-        }
-    }
-    if let Some(backoff) = table.get("backoff")
-        && let Some(backoff) = reader.duration(&backoff, Duration::ZERO, MAX_BACKOFF)
-    {
-        retries.backoff = backoff;
-    }
-    retries.on_exit = table.get("on_exit").and_then(|codes| read_exit_codes(reader, &codes));
-    retries
-}
-
-fn read_exit_codes(reader: &mut Reader, field: &Field<'_>) -> Option<Vec<i32>> {
-    let elements = reader.array(field, "an array of exit codes, such as `[75]`")?;
-    if elements.is_empty() {
-        reader
-            .bad_value(field, "no exit code would ever be tried again")
-            .help("leave it out to try again after every failure");
-        return None;
-    }
-    let mut codes = Vec::new();
-    for element in elements {
-        codes.extend(reader.number(&element, 1..=255).and_then(|code| i32::try_from(code).ok()));
-    }
-    codes.sort_unstable();
-    codes.dedup();
-    Some(codes)
-}
-
-/// Working folders: each is looked up once, however many stages share it.
-struct Folders {
-    dir: PathBuf,
-    known: HashMap<String, (PathBuf, Option<&'static str>)>,
-}
-
-impl Folders {
-    fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), known: HashMap::new() }
+            outputs
+        });
+        let workdir = workdir?;
+        let ids = self.ids;
+        let when = blueprint.when.as_ref().and_then(|written| {
+            let find = |id: &str| needs.iter().copied().find(|need| ids[*need].id == id);
+            let known = || needs.iter().map(|need| ids[*need].id.as_str()).collect();
+            when::fill(reader, written, made, &workdir, &find, &known)
+        });
+        Some(Stage {
+            id: StageId(made.id.clone()),
+            command: command?,
+            needs,
+            trigger: blueprint.needs.trigger,
+            when,
+            allow_failure: blueprint.allow_failure,
+            priority: blueprint.priority,
+            resources: blueprint.resources.clone(),
+            inputs,
+            outputs,
+            cache: blueprint.cache,
+            member: made.member.clone(),
+            group: blueprint.group.map(str::to_owned),
+            env: blueprint
+                .env
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.fill(values).into_owned()))
+                .collect(),
+            workdir,
+            timeout: blueprint.timeout,
+            retries: blueprint.retries.clone(),
+        })
     }
 
-    fn find(&mut self, reader: &mut Reader, field: &Field<'_>) -> Option<PathBuf> {
-        let text = reader.line(field, "a path")?;
-        if !self.known.contains_key(text) {
-            let path = below(&self.dir, text);
-            let problem = match std::fs::metadata(&path) {
-                Ok(found) if found.is_dir() => None,
-                Ok(_) => Some("this is not a folder"),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some("there is no such folder"),
-                Err(_) => Some("this folder cannot be reached"),
-            };
-            self.known.insert(text.to_owned(), (path, problem));
+    fn command(&self, reader: &mut Reader, files: &mut Files<'_>, made: &Made<'_>) -> Option<Command> {
+        let values = made.values();
+        let blank = |reader: &mut Reader, at: &Range<usize>, why: &str| {
+            made.told(reader.mistakes.error_once("blank", at.clone(), why));
+        };
+        match made.blueprint.runs.as_ref()? {
+            Runs::Argv(words) => {
+                let argv: Vec<String> = words.iter().map(|(_, word)| word.fill(values).into_owned()).collect();
+                if argv[0].trim().is_empty() {
+                    blank(reader, &words[0].0, "the program's name is empty");
+                    return None;
+                }
+                Some(Command::Argv(argv))
+            }
+            Runs::Shell((at, text)) => {
+                let text = text.fill(values).into_owned();
+                if text.trim().is_empty() {
+                    blank(reader, at, "there is nothing to run");
+                    return None;
+                }
+                Some(Command::Shell(text))
+            }
+            Runs::Pipeline((at, text), folder) => {
+                nested::check(reader, files, made, at, &text.fill(values), folder).map(Command::Pipeline)
+            }
         }
-        let (path, problem) = &self.known[text];
-        let Some(problem) = problem else { return Some(path.clone()) };
-        let draft = reader.mistakes.error(field.at.clone(), format!("bad working folder `{}`", clip(text)));
-        draft.label(*problem);
-        if Path::new(text).is_relative() {
-            draft.help("it is relative to the pipeline file's folder");
-        }
-        None
     }
 }

@@ -1,12 +1,15 @@
 //! The table `[telemetry]`: what becomes of the spans that stages make themselves.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use super::include::Document;
+use super::layers::unique;
 use super::model::Telemetry;
-use crate::config::read::{Field, Reader};
+use crate::config::read::{Field, Reader, Table};
 use crate::limits::show_bytes;
 
-const KEYS: [&str; 5] = ["receive", "forward", "spans_per_attempt", "bytes_per_attempt", "forward_timeout"];
+pub(super) const KEYS: [&str; 5] = ["receive", "forward", "spans_per_attempt", "bytes_per_attempt", "forward_timeout"];
 
 const MAX_SPANS: u64 = 10_000_000;
 /// One request of a usual exporter has to fit.
@@ -15,10 +18,22 @@ const MAX_BYTES: u64 = 4 << 30;
 /// Longer than this nobody waits for a peer at the end of a run.
 const MAX_FORWARD_TIMEOUT: Duration = Duration::from_secs(600);
 
-pub(super) fn read(reader: &mut Reader, field: &Field<'_>) -> Telemetry {
+pub(super) fn read(reader: &mut Reader, documents: &[Document<'_>]) -> Telemetry {
     let mut telemetry = Telemetry::default();
-    let Some(table) = reader.table(field, "the table `[telemetry]`") else { return telemetry };
-    reader.refuse_unknown(table, "`[telemetry]`", &KEYS);
+    let mut first = HashMap::new();
+    for document in documents {
+        let Some(field) = document.table.get("telemetry") else { continue };
+        let Some(table) = reader.table(&field, "the table `[telemetry]`") else { continue };
+        reader.refuse_unknown(table, "`[telemetry]`", &KEYS);
+        for field in table.fields() {
+            unique(reader, &mut first, &field, "key");
+        }
+        read_table(reader, table, &mut telemetry);
+    }
+    telemetry
+}
+
+fn read_table(reader: &mut Reader, table: Table<'_>, telemetry: &mut Telemetry) {
     if let Some(value) = table.get("receive").and_then(|field| reader.boolean(&field)) {
         telemetry.receive = value;
     }
@@ -36,7 +51,6 @@ pub(super) fn read(reader: &mut Reader, field: &Field<'_>) -> Telemetry {
     {
         telemetry.forward_timeout = value;
     }
-    telemetry
 }
 
 fn spans(reader: &mut Reader, field: &Field<'_>) -> Option<u64> {
