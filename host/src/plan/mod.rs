@@ -1,7 +1,44 @@
 //! What a run is going to do, before it does anything: which stages run, which results are reused, in which order, and how
 //! long it may take. Computed from a [`Pipeline`] and from what earlier runs left behind; nothing is started here.
+//!
+//! The way through: [`compute`] makes the key of every stage from its parts, [`decide()`] compares them with what earlier runs left
+//! ([`PastRun`], [`CacheIndex`]), [`fill`] writes that into the plan, [`restore()`] puts what is reused into the new run, and a
+//! [`Keeper`] writes a [`Manifest`] for each stage that succeeds, for the next one. [`render`] and [`PlanDocument`] show a plan.
+
+mod contents;
+mod decide;
+mod document;
+mod estimate;
+mod globs;
+mod index;
+mod inputs;
+mod keeper;
+mod keys;
+mod manifest;
+mod outputs;
+mod parts;
+mod past;
+mod paths;
+mod producers;
+mod restore;
+mod select;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use crate::pipeline::Pipeline;
+pub use decide::{Decision, Sources, decide, fill};
+pub use document::{PlanDocument, PlannedMember, PlannedResource, PlannedStage, SCHEMA as PLAN_SCHEMA, Totals};
+pub use estimate::{Estimate, estimate, expected, ranks, simulate};
+pub use index::{CacheIndex, Entry};
+pub use keeper::Keeper;
+pub use keys::{KeyContext, Keys, Nested, compute};
+pub use manifest::{BadManifest, Manifest, Output, OutputPlace, STAGES, path as manifest_path};
+pub use parts::Key;
+pub use past::{PastRun, PastRunError};
+pub use restore::{Restored, restore};
+pub use select::{Force, Selection, SelectionError};
+pub use text::render;
 
 /// What a run is going to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
