@@ -132,6 +132,9 @@ pub mod attr {
     pub const OOM_KILLED: &str = "forensic.oom_killed";
     /// How many values were redacted in an attempt's output; absent if none was.
     pub const OUTPUT_REDACTIONS: &str = "forensic.output_redactions";
+    /// How many processes had left an attempt's group and were ended with it, or (run span) with the run; absent if there
+    /// were none.
+    pub const ESCAPED_PROCESSES: &str = "forensic.escaped_processes";
     /// True where a process that outlived the attempt still held its output open; what it wrote later is not recorded.
     pub const OUTPUT_LEFT_OPEN: &str = "forensic.output_left_open";
     /// Bytes of an attempt's output that are missing in its logs, as on a full disk.

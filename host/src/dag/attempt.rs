@@ -1,7 +1,7 @@
 //! One attempt: how it is started, and what its end means for its stage.
 
 use std::borrow::Cow;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
@@ -221,6 +221,7 @@ impl DagRunner<'_> {
         let mut bytes = Vec::new();
         file.take(LAST_LINE_WINDOW).read_to_end(&mut bytes).ok()?;
         let text = String::from_utf8_lossy(&bytes);
+        let text = anstream::adapter::strip_str(&text).to_string();
         let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
         Some(line.chars().filter(|character| !character.is_control()).take(LAST_LINE_MAX).collect())
     }
@@ -235,10 +236,10 @@ fn environment<'a>(
     traceparent: &str,
     admission: Option<&(u16, Admission)>,
 ) -> Vec<(Cow<'a, str>, Option<OsString>)> {
+    let given = context.environment;
     let stage = &context.pipeline.stages[index];
     let id = stage.id.as_str();
-    let mut environment: Vec<(Cow<'_, str>, Option<OsString>)> =
-        context.environment.iter().map(|(name, value)| (name.as_str().into(), value.clone())).collect();
+    let mut environment: Vec<(Cow<'_, str>, Option<OsString>)> = given.changes().collect();
     environment.extend(stage.env.iter().map(|(name, value)| (name.as_str().into(), Some(value.into()))));
     if let Some((port, admission)) = admission {
         let attempt = AttemptContext {
@@ -249,8 +250,9 @@ fn environment<'a>(
             run_id: context.run_id.as_str(),
             stage: id,
         };
-        let own = |name: &str| stage.env.get(name).map(OsString::from);
-        let changes = variables(&|name| inherited(context, name), &own, &attempt);
+        let own = |name: &str| stage.env.get(name).or_else(|| given.values().get(name)).map(OsString::from);
+        let inherited = |name: &str| given.inherited(name).map(OsStr::to_owned);
+        let changes = variables(&inherited, &own, &attempt);
         environment.extend(changes.into_iter().map(|(name, value)| (name.into(), value)));
     }
     // Whoever can read the key could sign what it likes.
@@ -267,12 +269,4 @@ fn environment<'a>(
     ];
     environment.extend(facts.into_iter().map(|(name, value)| (name.into(), Some(value))));
     environment
-}
-
-/// A variable that every stage inherits.
-pub(super) fn inherited(context: &RunContext<'_>, name: &str) -> Option<OsString> {
-    match context.environment.get(name) {
-        Some(change) => change.clone(),
-        None => std::env::var_os(name),
-    }
 }

@@ -65,6 +65,8 @@ pub struct AttemptEnd {
     pub output_left_open: bool,
     /// What could not be written to the logs.
     pub output_lost: Option<OutputLost>,
+    /// How many processes had left the attempt's group and were ended with it. `None` where that can't be told.
+    pub escaped_processes: Option<u64>,
 }
 
 /// Memory of an attempt's processes together, as far as looking now and then can tell.
@@ -159,4 +161,10 @@ pub trait Executor {
         spec: AttemptSpec<'_>,
         ended: Box<dyn FnOnce(UnixNanos) + Send>,
     ) -> Result<Box<dyn RunningAttempt>, LaunchError>;
+
+    /// Ends whatever processes of the run are left; returns how many that were. Called once, when no attempt runs any
+    /// more and none will be launched. Takes as long as a process may need to end.
+    fn finish(&mut self) -> u64 {
+        0
+    }
 }

@@ -24,8 +24,9 @@ pub use executor::{
     AttemptEnd, AttemptSpec, ContextSwitches, Executor, Exit, IoBytes, LaunchError, OutputLost, RunningAttempt,
     TreeMemory,
 };
-pub use local::LocalExecutor;
+pub use local::{LocalExecutor, Neighbours};
 pub use process::signal_name;
 pub use result::StageResult;
 pub use runner::{DagOutcome, DagRunner, Keep, Nested, RunContext};
+pub(crate) use schedule::{Released, Schedule, Settled};
 pub use stop::{Stop, StopReason};

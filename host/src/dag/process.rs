@@ -6,7 +6,8 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getrlimit, kill_process_group, setrlimit, waitid,
+    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getpgid, getrlimit, kill_process,
+    kill_process_group, pidfd_open, pidfd_send_signal, setrlimit, waitid,
 };
 
 use super::executor::{ContextSwitches, Exit, IoBytes};
@@ -25,6 +26,29 @@ pub(super) fn wait_for_end(pid: Pid) {
 pub(super) fn signal_group(leader: Pid, signal: Signal) {
     // The only way to fail that matters here is that nobody is left to hear it.
     let _ = kill_process_group(leader, signal);
+}
+
+/// Sends a signal to an attempt's group, and to its first process, which has not been collected, where that has joined
+/// another group.
+pub(super) fn signal_attempt(leader: Pid, signal: Signal) {
+    signal_group(leader, signal);
+    if getpgid(Some(leader)).is_ok_and(|group| group != leader) {
+        // As above.
+        let _ = kill_process(leader, signal);
+    }
+}
+
+/// Sends a signal to a process that may end, and be collected by others, at any time: `same` says whether the id still is
+/// that of the process which is meant, and is asked after the kernel has bound the id to one.
+pub(super) fn signal_exactly(pid: Pid, signal: Signal, same: impl Fn() -> bool) {
+    // That it is gone, or another user's, is nothing that could be changed here.
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(file) if same() => drop(pidfd_send_signal(file, signal)),
+        Ok(_) | Err(rustix::io::Errno::SRCH) => {}
+        // A sandbox may forbid the call.
+        Err(_) if same() => drop(kill_process(pid, signal)),
+        Err(_) => {}
+    }
 }
 
 /// What the system tells when it gives up a process.

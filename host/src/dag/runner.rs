@@ -1,8 +1,8 @@
 //! The dispatcher: one thread, one queue of events, all state.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
-use std::ffi::OsString;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind};
 
-use super::attempt::inherited;
 use super::condition::Facts;
 use super::executor::{Executor, Exit, RunningAttempt};
 use super::process::{make_room_for_files, signal_name};
@@ -21,6 +20,7 @@ use super::stop::{Stop, StopReason};
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::{attr, skip_reason};
 use crate::directory::{RunDirectory, RunId, log_path};
+use crate::environment::StageEnvironment;
 use crate::events::{Observer, RunEvent};
 use crate::pipeline::{FailurePolicy, Pipeline};
 use crate::plan::{Action, RunPlan};
@@ -50,8 +50,8 @@ pub struct RunContext<'a> {
     pub directory: &'a RunDirectory,
     /// The run.
     pub run_id: &'a RunId,
-    /// Changes to the environment that stages inherit: a value to set, or `None` to take the variable away.
-    pub environment: &'a BTreeMap<String, Option<OsString>>,
+    /// What every stage finds in its environment.
+    pub environment: &'a StageEnvironment,
     /// How much there is of each pool of the pipeline.
     pub pools: Vec<u64>,
     /// Hears of each stage that ran and succeeded, so that its result can be reused.
@@ -84,6 +84,8 @@ pub struct Nested {
 pub struct DagOutcome {
     /// Result of each stage, in declaration order.
     pub results: Vec<StageResult>,
+    /// How many processes were left when the last attempt had ended, and were ended.
+    pub escaped_processes: u64,
     /// Stages whose result was reused.
     pub cached: u32,
     /// Stages that failed and may.
@@ -247,7 +249,9 @@ impl<'a> DagRunner<'a> {
                 None => self.ring_timers(),
             }
         }
+        let escaped_processes = self.executor.finish();
         DagOutcome {
+            escaped_processes,
             // The loop ends when no stage is open.
             results: self
                 .schedule
@@ -365,6 +369,7 @@ impl<'a> DagRunner<'a> {
         }
         if kill && !self.killed {
             self.killed = true;
+            self.observer.on_event(&RunEvent::Killing { running: self.running.len() });
             for running in self.running.values_mut() {
                 running.process.kill();
             }
@@ -471,7 +476,7 @@ impl<'a> DagRunner<'a> {
     /// A variable of a stage's environment, as far as the pipeline and the host's own environment make it.
     pub(super) fn variable(&self, stage: usize, name: &str) -> Option<OsString> {
         let own = self.context.pipeline.stages[stage].env.get(name).map(OsString::from);
-        own.or_else(|| inherited(&self.context, name))
+        own.or_else(|| self.context.environment.get(name).map(OsStr::to_owned))
     }
 
     /// Ends the stage's span, or makes it if the stage never ran, and tells the observer.

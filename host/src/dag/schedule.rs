@@ -15,7 +15,7 @@ type Place = (Reverse<i32>, Reverse<u64>, usize);
 
 /// How a stage came to its result, as far as what needs it is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settled {
+pub(crate) enum Settled {
     /// What needs it may go on: it succeeded, failed as it may, or had nothing to do.
     Passed,
     /// What needs its success never runs.
@@ -24,23 +24,23 @@ pub(super) enum Settled {
 
 /// What follows from a result.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Followed {
+pub(crate) struct Followed {
     /// Stages whose needs let them start now; not in the queue yet.
-    pub(super) released: Vec<Released>,
+    pub(crate) released: Vec<Released>,
     /// Stages that will never run, each with the need that kept it from running, nearest first.
-    pub(super) skipped: Vec<(usize, usize)>,
+    pub(crate) skipped: Vec<(usize, usize)>,
 }
 
 /// A stage whose needs let it start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Released {
-    pub(super) stage: usize,
+pub(crate) struct Released {
+    pub(crate) stage: usize,
     /// The need whose success released it, where one was enough.
-    pub(super) by: Option<usize>,
+    pub(crate) by: Option<usize>,
 }
 
 /// Follows which stages are ready. Stages are indexes into [`Pipeline::stages`].
-pub(super) struct Schedule<'a> {
+pub(crate) struct Schedule<'a> {
     pipeline: &'a Pipeline,
     dependents: Vec<Vec<usize>>,
     /// Needs that are still to pass (or to end, or to fail, as the trigger has it).
@@ -70,15 +70,15 @@ struct Queue {
 
 /// A stage that may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Taken {
-    pub(super) stage: usize,
+pub(crate) struct Taken {
+    pub(crate) stage: usize,
     /// The pool that it waited for while a slot was free.
-    pub(super) waited_for: Option<usize>,
+    pub(crate) waited_for: Option<usize>,
 }
 
 impl<'a> Schedule<'a> {
     /// `capacities`: of the pipeline's pools.
-    pub(super) fn new(pipeline: &'a Pipeline, plan: &RunPlan, capacities: Vec<u64>) -> Self {
+    pub(crate) fn new(pipeline: &'a Pipeline, plan: &RunPlan, capacities: Vec<u64>) -> Self {
         let stages = &pipeline.stages;
         let mut queues: Vec<Queue> = Vec::new();
         let mut known: HashMap<Vec<(usize, u64)>, usize> = HashMap::new();
@@ -125,7 +125,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// The stages that need nothing.
-    pub(super) fn roots(&mut self) -> Vec<Released> {
+    pub(crate) fn roots(&mut self) -> Vec<Released> {
         let roots: Vec<usize> =
             (0..self.open).filter(|&stage| self.waiting_for[stage] == 0 && !self.decided[stage]).collect();
         roots
@@ -138,14 +138,14 @@ impl<'a> Schedule<'a> {
     }
 
     /// Puts a released stage into the queue, also one that is to be tried again.
-    pub(super) fn make_ready(&mut self, stage: usize) {
+    pub(crate) fn make_ready(&mut self, stage: usize) {
         self.queued_at[stage] = self.looks;
         self.queues[self.queue_of[stage]].ready.insert(self.places[stage]);
     }
 
     /// The first stage in line for which the pools have enough; it is not ready any more and has what it takes. To be
     /// asked when a slot is free.
-    pub(super) fn take_ready(&mut self) -> Option<Taken> {
+    pub(crate) fn take_ready(&mut self) -> Option<Taken> {
         self.looks += 1;
         let mut best: Option<(Place, usize)> = None;
         let mut first_short: Option<(Place, usize)> = None;
@@ -186,7 +186,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// Gives back what an attempt took.
-    pub(super) fn release(&mut self, stage: usize) {
+    pub(crate) fn release(&mut self, stage: usize) {
         for &(pool, amount) in &self.queues[self.queue_of[stage]].takes {
             self.free[pool] += amount;
         }
@@ -209,32 +209,32 @@ impl<'a> Schedule<'a> {
     }
 
     /// Number of stages without a result.
-    pub(super) fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.open
     }
 
     /// Stages without a result.
-    pub(super) fn open_stages(&self) -> Vec<usize> {
+    pub(crate) fn open_stages(&self) -> Vec<usize> {
         (0..self.results.len()).filter(|&stage| self.results[stage].is_none()).collect()
     }
 
     /// The result of a stage, once it has one.
-    pub(super) fn result(&self, stage: usize) -> Option<StageResult> {
+    pub(crate) fn result(&self, stage: usize) -> Option<StageResult> {
         self.results[stage]
     }
 
     /// Takes out a stage that was not asked for; [`settle`](Self::settle) says later what that means for others.
-    pub(super) fn leave(&mut self, stage: usize) {
+    pub(crate) fn leave(&mut self, stage: usize) {
         self.set(stage, StageResult::Skip);
     }
 
     /// Settles a stage that was stopped before it ran. What needs it is stopped too, not skipped.
-    pub(super) fn cancel(&mut self, stage: usize) {
+    pub(crate) fn cancel(&mut self, stage: usize) {
         self.set(stage, StageResult::Cancellation);
     }
 
     /// Records a result, and says what follows from it.
-    pub(super) fn settle(&mut self, stage: usize, result: StageResult, settled: Settled) -> Followed {
+    pub(crate) fn settle(&mut self, stage: usize, result: StageResult, settled: Settled) -> Followed {
         self.set(stage, result);
         let mut followed = Followed::default();
         let mut ended = vec![(stage, settled)];
@@ -282,7 +282,7 @@ impl<'a> Schedule<'a> {
         self.queues[self.queue_of[stage]].ready.remove(&self.places[stage]);
     }
 
-    pub(super) fn into_results(self) -> Vec<Option<StageResult>> {
+    pub(crate) fn into_results(self) -> Vec<Option<StageResult>> {
         self.results
     }
 }

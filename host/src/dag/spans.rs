@@ -131,6 +131,8 @@ pub(super) fn attempt_end(result: StageResult, end: Option<&AttemptEnd>) -> Vec<
     if end.output_redactions > 0 {
         attributes.push(count(attr::OUTPUT_REDACTIONS, end.output_redactions));
     }
+    let escaped = end.escaped_processes.filter(|escaped| *escaped > 0);
+    attributes.extend(escaped.map(|escaped| count(attr::ESCAPED_PROCESSES, escaped)));
     if end.output_left_open {
         attributes.push(KeyValue::new(attr::OUTPUT_LEFT_OPEN, true));
     }

@@ -3,7 +3,7 @@
 //! May live here: where secrets come from. What is looked for in texts, and how, is [`crate::redact`]'s. No value of a
 //! secret may get into an error, a `Debug` or a message.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Read as _;
@@ -114,7 +114,7 @@ pub enum SecretProblem {
 struct Sources<'a> {
     secrets: &'a Secrets,
     redaction: &'a Redaction,
-    /// What stages set in their own environment.
+    /// What `[environment]` gives to stages, and what they set in their own environment.
     variables: Vec<(&'a str, &'a str)>,
 }
 
@@ -150,17 +150,19 @@ pub(crate) fn gather_again(
 }
 
 /// Gathers the redaction rules of a run: those of `[redaction]`, the values that `[secrets]` declares, and the values
-/// of variables, inherited or set by a stage, whose name and value both look like a secret's.
+/// of variables, inherited, given by `[environment]` or set by a stage, whose name and value both look like a secret's.
 ///
-/// `environment` is what stages inherit from the host, such as [`std::env::vars_os`].
+/// `given` is what `[environment]` gives to every stage; `environment` is the host's own, such as [`std::env::vars_os`].
 ///
 /// # Errors
 /// [`SecretError`]: a declared secret can't be read or searched for; all problems at once.
 pub(super) fn gather(
     pipeline: &Pipeline,
+    given: &BTreeMap<String, String>,
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Declared, SecretError> {
-    let variables = pipeline.stages.iter().flat_map(|stage| &stage.env).map(|(name, value)| (&**name, &**value));
+    let variables = given.iter().chain(pipeline.stages.iter().flat_map(|stage| &stage.env));
+    let variables = variables.map(|(name, value)| (&**name, &**value));
     let sources =
         Sources { secrets: &pipeline.secrets, redaction: &pipeline.redaction, variables: variables.collect() };
     gather_from(&sources, environment)

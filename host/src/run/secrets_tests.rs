@@ -15,7 +15,7 @@ fn gathered(text: &str, files: &[(&str, &[u8])], environment: &[(&str, &str)]) -
     }
     fs::create_dir(folder.path().join("folder")).unwrap();
     let pipeline = crate::pipeline::parse(&folder.path().join("p.toml"), text.to_owned(), &[]).unwrap();
-    gather(&pipeline, environment.iter().map(|(name, value)| (name.into(), value.into())))
+    gather(&pipeline, &BTreeMap::new(), environment.iter().map(|(name, value)| (name.into(), value.into())))
 }
 
 fn masks(declared: &Declared, text: &str) -> bool {
@@ -78,11 +78,11 @@ fn a_variable_that_is_no_text_is_refused_by_its_name() {
     let text = format!("{STAGE}[secrets]\nenv = [\"RAW\"]\n");
     let pipeline = crate::pipeline::parse(Path::new("/nowhere/p.toml"), text, &[]).unwrap();
     let raw = || [(OsString::from("RAW"), OsString::from_vec(b"sec\xffret".to_vec()))].into_iter();
-    assert!(gather(&pipeline, raw()).unwrap_err().to_string().contains("`RAW` is not UTF-8 text"));
+    assert!(gather(&pipeline, &BTreeMap::new(), raw()).unwrap_err().to_string().contains("`RAW` is not UTF-8 text"));
     // One that nobody declared is no reason to stop.
     let pipeline = crate::pipeline::parse(Path::new("/nowhere/p.toml"), STAGE.to_owned(), &[]).unwrap();
     let named = std::iter::once((OsString::from("API_TOKEN"), OsString::from_vec(b"sec\xffret12".to_vec())));
-    assert!(gather(&pipeline, named).unwrap().rules.secrets.is_empty());
+    assert!(gather(&pipeline, &BTreeMap::new(), named).unwrap().rules.secrets.is_empty());
 }
 
 #[test]
@@ -136,4 +136,15 @@ fn debug_shows_no_value() {
         gathered(&text, &[("one", b"file-value-1")], &[("PIN", "env-value-1"), ("API_KEY", "n4m3d-value-1")]).unwrap();
     let shown = format!("{found:?} {found:#?}");
     assert!(shown.contains("3 values") && !shown.contains("value-1"), "{shown}");
+}
+
+#[test]
+fn what_the_environment_table_gives_counts_like_a_stages_own() {
+    let text = format!("{STAGE}[secrets]\nenv = [\"PIN\"]\n");
+    let pipeline = crate::pipeline::parse(std::path::Path::new("p.toml"), text, &[]).unwrap();
+    let given = [("PIN", "of-dotenv"), ("DB_PASSWORD", "q7Zx9LmT4vKpW2sR"), ("PLAIN", "correct-horse-8")];
+    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let found = gather(&pipeline, &given, std::iter::empty()).unwrap();
+    assert_eq!(found.rules.secrets, ["of-dotenv", "q7Zx9LmT4vKpW2sR"]);
+    assert_eq!((found.unset, found.by_name), (Vec::new(), vec!["DB_PASSWORD".to_owned()]));
 }

@@ -45,8 +45,8 @@ impl TreeSampler {
         self.next.map(|next| next.saturating_duration_since(Instant::now()))
     }
 
-    /// Looks, if it is time to.
-    pub(super) fn tick(&mut self) {
+    /// Looks, if it is time to, and does what else is to be done now and then: its cost counts.
+    pub(super) fn tick(&mut self, also: impl FnOnce()) {
         let start = Instant::now();
         if self.next.is_none_or(|next| start < next) {
             return;
@@ -55,6 +55,7 @@ impl TreeSampler {
             self.next = None;
             return;
         };
+        also();
         if pages > 0 {
             self.pages = self.pages.max(pages);
             self.samples = self.samples.saturating_add(1);

@@ -1,14 +1,18 @@
 //! The local executor: one process group an attempt, measured from outside.
 //!
 //! Each attempt has a thread beside it (`watch`, `crew`), which passes its output through the redaction filter into the logs
-//! (`stream`), looks at its memory (`memory`) and notices its end; only then does the dispatcher hear of it. The command
-//! itself is never wrapped.
+//! (`stream`), looks at its memory (`memory`) and notices its end. What it leaves behind in its group ends with it, and so
+//! does what left the group (`orphans`, `kin`, `ending`); only then does the dispatcher hear of it. The command itself is
+//! never wrapped.
 //!
 //! May live here: what is special to processes of this machine. System calls on one process are in `dag::process`.
 
 mod crew;
+mod ending;
+mod kin;
 mod memory;
 mod oom;
+mod orphans;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -16,7 +20,7 @@ mod watch;
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -24,11 +28,15 @@ use std::thread;
 use rustix::process::{Pid, Signal};
 
 use self::crew::Crew;
+use self::ending::Ending;
+use self::kin::Identity;
 use self::oom::OomCounters;
+pub use self::orphans::Neighbours;
+use self::orphans::{Leader, Orphans, Whose};
 use self::stream::Stream;
 use self::watch::{EndSignal, Seen, Watcher};
 use super::executor::{AttemptEnd, AttemptSpec, Executor, Exit, LaunchError, OutputLost, RunningAttempt, TreeMemory};
-use super::process::{collect, own_peak_memory, signal_group, wait_for_end};
+use super::process::{collect, own_peak_memory, signal_attempt, signal_group, wait_for_end};
 use crate::clock::{Clock, UnixNanos};
 use crate::pipeline::Command;
 
@@ -43,13 +51,25 @@ pub struct LocalExecutor {
     clock: Clock,
     oom: Arc<OomCounters>,
     crew: Crew,
+    /// Until the run's end.
+    orphans: Option<Arc<Orphans>>,
     end_signal: fn(Pid) -> io::Result<EndSignal>,
 }
 
 impl LocalExecutor {
     /// `clock` is the run's.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, oom: Arc::new(OomCounters::open()), crew: Crew::default(), end_signal: EndSignal::of }
+        let oom = Arc::new(OomCounters::open());
+        Self { clock, oom, crew: Crew::default(), orphans: None, end_signal: EndSignal::of }
+    }
+
+    /// Also ends processes that leave the group of their attempt, from now until [`Executor::finish`]. They are known by
+    /// what attempts have to find in their environment: `run_id` as `FORENSIC_RUN_ID`, `directory` as `FORENSIC_RUN_DIR`, and
+    /// `FORENSIC_STAGE_ID` and `FORENSIC_ATTEMPT`. Where the system does not give a process the orphans among its descendants, they go on.
+    #[must_use]
+    pub fn with_orphans(mut self, run_id: &str, directory: &Path, neighbours: Neighbours) -> Self {
+        self.orphans = Orphans::start(run_id, directory, neighbours).map(Arc::new);
+        self
     }
 }
 
@@ -62,16 +82,20 @@ impl Executor for LocalExecutor {
         let (program, command) = prepare(&spec);
         let fail = |source| LaunchError { program, source };
         let oom_before = self.oom.before();
-        let (pid, [out, err]) = match start(command) {
+        let (leader, [out, err]) = match Leader::launch(|| start(command)) {
             Ok(started) => started,
-            Err(source) => return Err(fail(source)),
+            Err(source) => return Err(fail(explain(source, &spec))),
         };
+        let pid = leader.0;
         // After the start: the copy of the host that the child began as can't have been larger than this.
         let floor = own_peak_memory();
         let seen = Arc::new(OnceLock::new());
         let watched = (self.end_signal)(pid).and_then(|end| {
             let streams = [Stream::new(out, spec.redactor, spec.stdout), Stream::new(err, spec.redactor, spec.stderr)];
-            let watcher = Watcher { pid, end, streams, clock: self.clock, oom: Arc::clone(&self.oom), oom_before };
+            let orphans = self.orphans.as_ref().filter(|orphans| orphans.quick()).map(Arc::clone);
+            let orphans = orphans.and_then(|orphans| Some((orphans, Identity::of(&spec.env)?)));
+            let oom = Arc::clone(&self.oom);
+            let watcher = Watcher { pid, end, streams, clock: self.clock, oom, oom_before, orphans };
             let (mut told, seen) = (Told { ended: Some(ended), pid, clock: self.clock }, Arc::clone(&seen));
             self.crew.run(Box::new(move || {
                 let (time, what) = watcher.run();
@@ -87,7 +111,11 @@ impl Executor for LocalExecutor {
             drop(collect(pid));
             return Err(fail(error));
         }
-        Ok(Box::new(LocalAttempt { pid, floor, killed: false, seen }))
+        Ok(Box::new(LocalAttempt { leader, floor, killed: false, seen }))
+    }
+
+    fn finish(&mut self) -> u64 {
+        self.orphans.take().map_or(0, |orphans| Ending::start(orphans, Whose::Run).finish())
     }
 }
 
@@ -156,8 +184,16 @@ impl Drop for Told {
     }
 }
 
+/// The system does not say which of the two files is missing.
+fn explain(source: io::Error, spec: &AttemptSpec<'_>) -> io::Error {
+    if source.kind() == io::ErrorKind::NotFound && !spec.workdir.is_dir() {
+        return io::Error::other(format!("its working folder {} is not there", spec.workdir.display()));
+    }
+    source
+}
+
 struct LocalAttempt {
-    pid: Pid,
+    leader: Leader,
     floor: u64,
     /// We sent KILL.
     killed: bool,
@@ -167,22 +203,22 @@ struct LocalAttempt {
 
 impl RunningAttempt for LocalAttempt {
     fn pid(&self) -> Option<u32> {
-        u32::try_from(self.pid.as_raw_nonzero().get()).ok()
+        u32::try_from(self.leader.0.as_raw_nonzero().get()).ok()
     }
 
     fn terminate(&mut self) {
-        signal_group(self.pid, Signal::TERM);
+        signal_attempt(self.leader.0, Signal::TERM);
         // A stopped process takes no TERM before it goes on.
-        signal_group(self.pid, Signal::CONT);
+        signal_attempt(self.leader.0, Signal::CONT);
     }
 
     fn kill(&mut self) {
         self.killed = true;
-        signal_group(self.pid, Signal::KILL);
+        signal_attempt(self.leader.0, Signal::KILL);
     }
 
     fn finish(self: Box<Self>) -> io::Result<AttemptEnd> {
-        let end = collect(self.pid)?;
+        let end = collect(self.leader.0)?;
         let failed = Seen {
             lost: Some(OutputLost { bytes: 0, error: "the thread that writes the logs failed".into() }),
             ..Seen::default()
@@ -203,6 +239,7 @@ impl RunningAttempt for LocalAttempt {
             output_redactions: seen.redactions,
             output_left_open: seen.left_open,
             output_lost: seen.lost.clone(),
+            escaped_processes: seen.escaped,
         })
     }
 }

@@ -12,8 +12,11 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use super::super::executor::{IoBytes, OutputLost, TreeMemory};
 use super::super::process::{ended_well, io_bytes, signal_group, wait_for_end};
+use super::ending::Ending;
+use super::kin::Identity;
 use super::memory::TreeSampler;
 use super::oom::{OomCount, OomCounters};
+use super::orphans::{Orphans, Whose};
 use super::stream::Stream;
 use crate::clock::{Clock, UnixNanos};
 
@@ -71,6 +74,8 @@ pub(super) struct Watcher {
     pub(super) oom: Arc<OomCounters>,
     /// Before the attempt began.
     pub(super) oom_before: OomCount,
+    /// Finds what left the attempt's group, and by what.
+    pub(super) orphans: Option<(Arc<Orphans>, Identity)>,
 }
 
 /// What was seen of an attempt from its start to its end.
@@ -83,6 +88,8 @@ pub(super) struct Seen {
     pub(super) redactions: u64,
     pub(super) left_open: bool,
     pub(super) lost: Option<OutputLost>,
+    /// Processes that had left the group and were ended.
+    pub(super) escaped: Option<u64>,
 }
 
 impl Watcher {
@@ -91,8 +98,9 @@ impl Watcher {
     pub(super) fn run(mut self) -> (UnixNanos, Seen) {
         let mut buffer = Vec::new();
         let mut tree = TreeSampler::new(self.pid);
+        let leader = self.pid.as_raw_nonzero().get();
         while self.wait(true, tree.wait(), &mut buffer) != Woken::End {
-            tree.tick();
+            tree.tick(|| self.orphans.iter().for_each(|(orphans, _)| orphans.tidy(leader)));
         }
         let time = self.clock.now();
         // What a stage leaves behind in its group ends with it. The leader is not collected yet, so the group's id can't
@@ -102,7 +110,12 @@ impl Watcher {
         if ended_well(self.pid) == Some(false) {
             seen.oom_rose = self.oom.rose(self.oom_before, self.pid);
         }
-        seen.left_open = !self.drain(&mut buffer);
+        let mut ending = self.orphans.take().map(|(orphans, identity)| {
+            // What left the group as well: what its parents are is seen when these have ended.
+            Ending::start(orphans, Whose::Attempt { leader, identity })
+        });
+        seen.left_open = !self.drain(&mut ending, &mut buffer);
+        seen.escaped = ending.map(Ending::finish);
         for stream in self.streams {
             let end = stream.finish();
             seen.redactions += end.redactions;
@@ -116,20 +129,23 @@ impl Watcher {
         (time, seen)
     }
 
-    /// Reads to the end of both streams; false if somebody still holds one open.
-    fn drain(&mut self, buffer: &mut Vec<u8>) -> bool {
+    /// Reads to the end of both streams; false if somebody still holds one open. What is being ended is heard until then.
+    fn drain(&mut self, ending: &mut Option<Ending>, buffer: &mut Vec<u8>) -> bool {
         let end = Instant::now();
         let mut last = end;
         while self.streams.iter().any(|stream| stream.source().is_some()) {
-            let deadline = (last + QUIET).min(end + LINGER);
+            let next_look = ending.as_ref().and_then(Ending::wait);
+            let quiet = if next_look.is_some() { LINGER } else { QUIET };
+            let deadline = (last + quiet).min(end + LINGER);
             let rest = deadline.saturating_duration_since(Instant::now());
             if rest.is_zero() {
                 self.streams.iter_mut().for_each(|stream| stream.cut(buffer));
                 return false;
             }
-            if self.wait(false, Some(rest), buffer) == Woken::Output {
+            if self.wait(false, Some(next_look.map_or(rest, |look| look.min(rest))), buffer) == Woken::Output {
                 last = Instant::now();
             }
+            ending.iter_mut().for_each(Ending::tick);
         }
         true
     }

@@ -1,5 +1,6 @@
 //! The local executor with real processes.
 
+mod orphans;
 mod output;
 mod usage;
 
@@ -93,6 +94,13 @@ impl Bench {
         String::from_utf8(self.bytes(name)).unwrap()
     }
 
+    /// Waits until the attempt has made a file.
+    fn wait_for_file(&self, name: &str) {
+        while !self.folder.path().join(name).exists() {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+
     /// Waits until the attempt has written this much to a log.
     fn wait_for(&self, name: &str, text: &str) {
         while !self.text(name).contains(text) {
@@ -144,6 +152,15 @@ fn a_program_that_is_not_there_is_told_and_nothing_is_left() {
     let out = bench.folder.path().join("out");
     let error = bench.try_launch(&Command::Argv(vec!["no-such-program".into()]), Vec::new(), &out).err().unwrap();
     assert!(error.to_string().starts_with("can't start \"no-such-program\": No such file"), "{error}");
+
+    fs::remove_dir_all(bench.folder.path()).unwrap();
+    let (out, err) = (File::create("/dev/null").unwrap(), File::create("/dev/null").unwrap());
+    let (command, env) = (Command::Shell("true".into()), Vec::new());
+    let workdir = bench.folder.path();
+    let spec = AttemptSpec { command: &command, workdir, env, stdout: out, stderr: err, redactor: &bench.redactor };
+    let error = bench.executor.launch(spec, Box::new(|_| {})).err().unwrap();
+    let expected = format!("can't start \"/bin/sh\": its working folder {} is not there", workdir.display());
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
