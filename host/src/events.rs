@@ -77,6 +77,11 @@ pub enum RunEvent<'a> {
         /// Attempts that are running.
         running: usize,
     },
+    /// Somebody asked a second time: what still runs is killed.
+    Killing {
+        /// Attempts that are running.
+        running: usize,
+    },
     /// Something is not as it should be and does not stop the run.
     Warning {
         /// What, in a sentence.
