@@ -14,6 +14,7 @@
 
 mod caps;
 mod exporter;
+mod glance;
 mod index;
 mod journal;
 mod ledger;
@@ -28,6 +29,7 @@ mod syncer;
 mod tests;
 
 pub use exporter::{ForensicSpanExporter, SaveError, Saved};
+pub use glance::{goes_on, so_far};
 pub use ledger::Ledger;
 pub use provider::{HostSpan, RunTelemetry};
 pub use recovery::{Interrupted, Unfinished};

@@ -1,0 +1,77 @@
+//! Looks at the journal of a run without touching it: whether the run goes on, and how far it came.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, BufRead as _, BufReader, Read as _};
+
+use cap_std::fs::Dir;
+use rustix::fs::{FlockOperation, flock};
+use serde_json::{Map, Value};
+
+use super::exporter::JOURNAL;
+use crate::conventions::attr;
+
+/// A longer line is no span of the host's.
+const MAX_LINE: u64 = 1 << 20;
+
+/// Whether the run with this data folder goes on, that is: whether somebody holds the lock on its journal. `None`: it has no
+/// journal, so its trace is complete, or was never begun.
+///
+/// To be asked only where there is a record of the run, so after the journal was made and locked.
+///
+/// # Errors
+/// Where the journal can't be opened, or the file system knows no locks.
+pub fn goes_on(data: &Dir) -> io::Result<Option<bool>> {
+    let file = match data.open(JOURNAL) {
+        Ok(file) => file.into_std(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(Some(false)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(true)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The host's own spans in the journal as a JSON array, as a trace has them: those that ended, and those that are open, without
+/// an end. `None`: there is no journal. A line that is no span, or is being written, is left out.
+///
+/// # Errors
+/// Where the journal can't be read.
+pub fn so_far(data: &Dir) -> io::Result<Option<Vec<u8>>> {
+    let file = match data.open(JOURNAL) {
+        Ok(file) => file.into_std(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    let host = memchr::memmem::Finder::new(attr::KIND);
+    let (mut ended, mut open) = (Vec::new(), Vec::new());
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if host.find(&line).is_none() {
+            continue;
+        }
+        let Ok(Value::Object(mut span)) = serde_json::from_slice(&line) else { continue };
+        match span.remove("open") {
+            Some(Value::Object(started)) => open.push(started),
+            _ => ended.push(span),
+        }
+    }
+    let id = |span: &Map<String, Value>| span.get("span_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let known: HashSet<String> = ended.iter().map(id).collect();
+    // The last note of a span is the most complete one.
+    let open: HashMap<String, Map<String, Value>> =
+        open.into_iter().map(|span| (id(&span), span)).filter(|(id, _)| !known.contains(id)).collect();
+    let mut spans = ended;
+    spans.extend(open.into_values().map(|mut span| {
+        span.remove("end_time");
+        span.remove("duration_ms");
+        span
+    }));
+    Ok(Some(serde_json::to_vec(&spans)?))
+}
