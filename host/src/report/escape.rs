@@ -43,7 +43,7 @@ const LANGUAGES: &[&str] = &[
 ];
 
 /// Shows what can't be seen. Every kind of line break becomes `\n`; tabs stay.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| is_invisible(c) || is_line_break(c) && c != '\n') {
         return Cow::Borrowed(text);
     }

@@ -2,7 +2,7 @@
 //! same input. A table's row stands on one line, so that a person can read the file, too.
 
 use super::frame::level;
-use super::health::{failures_json, inside_json, notes, resources_json};
+use super::health::{baseline_json, failures_json, inside_json, notes, resources_json};
 use super::{FindingCounts, ReportInput, Section, Status};
 use crate::plugin::document::{
     Block, Cell, ChartKind, Column, ColumnFormat, Document, Finding, HealthDetail, KeyValue, LinkTarget, Severity,
@@ -30,11 +30,7 @@ pub(super) fn report(input: &ReportInput<'_>, findings: FindingCounts) -> String
         },
         summary: input.summary,
         trace_problem: input.trace_problem.filter(|_| input.summary.is_none()),
-        baseline: input.baseline.map(|baseline| BaselineJson {
-            run_id: &baseline.run_id,
-            wall_ns: baseline.wall_ns,
-            stages: baseline.stages.iter().map(|(id, ns)| StageDuration { id, duration_ns: *ns }).collect(),
-        }),
+        baseline: baseline_json(input),
         failures: failures_json(input),
         resources: resources_json(input),
         inside: inside_json(input),
@@ -55,7 +51,7 @@ struct Report<'a> {
     summary: Option<&'a Summary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_problem: Option<&'a str>,
-    baseline: Option<BaselineJson<'a>>,
+    baseline: Option<super::health::BaselineJson<'a>>,
     failures: Vec<super::health::FailureJson<'a>>,
     resources: Vec<Box<RawValue>>,
     inside: Option<super::health::InsideJson<'a>>,
@@ -72,19 +68,6 @@ struct RunJson<'a> {
     result: Option<&'a str>,
     dropped_spans: u64,
     redacted_values: u64,
-}
-
-#[derive(Serialize)]
-struct BaselineJson<'a> {
-    run_id: &'a str,
-    wall_ns: u64,
-    stages: Vec<StageDuration<'a>>,
-}
-
-#[derive(Serialize)]
-struct StageDuration<'a> {
-    id: &'a str,
-    duration_ns: u64,
 }
 
 #[derive(Serialize)]

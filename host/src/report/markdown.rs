@@ -1,7 +1,7 @@
 //! The host's own words ([`model`](super::model)) into Markdown.
 
 use super::escape::{cell_of, fence, line_of, literal, paragraphs};
-use super::model::{Item, Items, Line, Metric, Style};
+use super::model::{Item, Items, Line, Metric, Style, report_of};
 use super::table::{Align, Table};
 use super::{heading, severity};
 
@@ -65,6 +65,10 @@ fn spans(line: &Line, start: bool) -> String {
             Style::Emphasis => "*",
             Style::Code => {
                 literal(text, &mut out);
+                continue;
+            }
+            Style::Run => {
+                out.push_str(&format!("[{}]({}.md)", cell_of(text), report_of(text)));
                 continue;
             }
         };

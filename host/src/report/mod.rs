@@ -1,9 +1,10 @@
-//! The report: plain data in, Markdown, HTML and JSON out. No files are opened here, no clock is read, nothing is guessed: the
+//! The report: plain data in, Markdown, HTML, JSON and text out. No files are opened here, no clock is read, nothing is guessed: the
 //! same input gives the same bytes.
 //!
 //! | module | job |
 //! |---|---|
 //! | `model` | the host's own words, neither Markdown nor HTML yet |
+//! | `baseline` | what a run is compared with, and which changes are noise |
 //! | `health` | Pipeline Health, the host's own evidence, as such words |
 //! | `values`, `plot`, `links` | what plugins' cells, charts and links say, for both renderers |
 //! | `escape` | text from anywhere into Markdown that only shows it |
@@ -11,12 +12,14 @@
 //! | `document` | a plugin's blocks into Markdown |
 //! | `frame` | the Markdown file, and the frame around a plugin's document |
 //! | `html` | all of it as one HTML file |
+//! | `text` | all of it for a terminal |
 //! | `json` | `forensic_report.json` |
 //! | `redact` | secrets out of plugins' words |
 //!
 //! Two rules keep plugins honest. Their text is only ever text, and emphasis, rules and headings at the frame's own level
 //! are drawn by the host alone, so that nothing in a document can look like the end of its frame or like evidence.
 
+mod baseline;
 mod document;
 mod escape;
 mod frame;
@@ -31,7 +34,12 @@ mod redact;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod text;
 mod values;
+
+pub(crate) use escape::visible;
+
+pub use baseline::{Baseline, Change, SAMPLES_MAX, SAMPLES_MIN, Typical};
 
 use crate::plugin::LogLine;
 use crate::plugin::document::{Document, Severity};
@@ -59,7 +67,7 @@ pub struct ReportInput<'a> {
     pub inside: Option<&'a Inside>,
     /// The last lines of failed attempts' logs.
     pub tails: &'a [LogTail],
-    /// The previous successful run of the same pipeline.
+    /// The previous successful runs of the same pipeline.
     pub baseline: Option<&'a Baseline>,
     /// The report stages in declared order.
     pub sections: &'a [Section],
@@ -97,17 +105,6 @@ pub struct LogTail {
     pub lines: Vec<String>,
     /// Bytes before them.
     pub omitted_bytes: u64,
-}
-
-/// The run that this one is compared with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Baseline {
-    /// Its id.
-    pub run_id: String,
-    /// Its total duration.
-    pub wall_ns: u64,
-    /// Duration of each of its stages, by id.
-    pub stages: Vec<(String, u64)>,
 }
 
 /// What a report stage gave.
@@ -182,6 +179,8 @@ pub struct Rendered {
     pub sections: Vec<(String, String)>,
     /// Findings of all reports.
     pub findings: FindingCounts,
+    /// The report for a terminal, if it was asked for: see [`text::report`].
+    pub text: Option<String>,
 }
 
 /// Findings by severity.
@@ -237,6 +236,7 @@ pub fn render(input: &ReportInput<'_>) -> Rendered {
         json: json::report(input, findings),
         sections,
         findings,
+        text: None,
     }
 }
 

@@ -1,8 +1,25 @@
 //! What the host says in a report, before it is Markdown or HTML: lines with the host's marks, lists, tables. Text from
 //! elsewhere goes in as text and can't become a mark, because marks are read in the host's own literals alone.
 
-use super::escape::one_line;
+use super::escape::{clip, one_line};
 use crate::plugin::document::Severity;
+
+/// Characters of a run's id.
+const RUN_ID_MAX: usize = 250;
+
+/// Where the report of another run stands, as seen from this run's reports; without the ending.
+pub(super) fn report_of(run: &str) -> String {
+    format!("../../{run}/reports/forensic_report")
+}
+
+/// Whether a text can be the name of a run's directory, and so is fit for an address as it stands.
+fn is_run_id(text: &str) -> bool {
+    let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    text.len() <= RUN_ID_MAX
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(fit)
+        && !text.contains("..")
+}
 
 /// How a part of a line is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +29,9 @@ pub(super) enum Style {
     Strong,
     Emphasis,
     Code,
+    /// The id of a run whose directory stands beside this run's: a link to its report. Made by [`Line::run`] alone, so that its
+    /// text is fit for an address as it stands.
+    Run,
 }
 
 /// How something is meant. It only ever stands beside a mark and a word that say the same.
@@ -80,6 +100,16 @@ impl Line {
     pub(super) fn code(text: &str) -> Self {
         let mut line = Self::default();
         line.push(Style::Code, &one_line(text));
+        line
+    }
+
+    /// The id of a run, as a link to its report where it can be one.
+    pub(super) fn run(id: &str) -> Self {
+        if !is_run_id(id) {
+            return clip(&one_line(id), RUN_ID_MAX).as_ref().into();
+        }
+        let mut line = Self::default();
+        line.push(Style::Run, id);
         line
     }
 
@@ -240,6 +270,16 @@ impl Items {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_can_name_a_folder_is_a_run() {
+        let styles = |id: &str| Line::run(id).spans().map(|(style, _)| style).collect::<Vec<_>>();
+        assert_eq!(styles("20260101T000000Z-a_b.c.1"), [Style::Run]);
+        for id in ["", "..", "a/b", "a..b", "-a", ".a", "a b", "a)", "ä", "javascript:x", &"a".repeat(300)] {
+            assert!(!styles(id).contains(&Style::Run), "{id:?}");
+        }
+        assert_eq!(report_of("R"), "../../R/reports/forensic_report");
+    }
 
     #[test]
     fn marks_come_from_the_hosts_literals_alone() {

@@ -1,5 +1,7 @@
 //! Everything that is computed from a trace, as one object: JSON for programs (`DESIGN` 6, `forensic.summary/1`),
-//! text for a terminal. Formulae belong in `metrics`.
+//! text for a terminal (`text`). Formulae belong in `metrics`.
+
+mod text;
 
 use super::load::Trace;
 use super::metrics::chain::{self, Class, Totals};
@@ -9,10 +11,11 @@ use super::metrics::{Timeline, dag, ratio};
 use super::model::Run;
 use super::span::Status;
 use super::warnings::{Sort, Warnings};
-use crate::units::{bytes, duration};
+use crate::conventions::result;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
-use std::fmt::Write;
+
+pub use text::render_text;
 
 /// Name and version of the JSON object.
 pub const SCHEMA: &str = "forensic.summary/1";
@@ -20,7 +23,8 @@ pub const SCHEMA: &str = "forensic.summary/1";
 /// Summary of a run. Times are Unix ns, durations ns, ratios unrounded; `None` where undefined.
 ///
 /// A zero denominator makes a ratio undefined, and so does a run without stages. What needs the DAG is undefined in
-/// traces of other writers and where the needs form a circle.
+/// traces of other writers and where the needs form a circle. What only some runs have (a resumed run's origin, a stage's
+/// group …) is absent in JSON where there is nothing to tell.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// [`SCHEMA`]
@@ -93,6 +97,15 @@ pub struct RunSummary {
     pub end_time: Option<u64>,
     /// 0 means unlimited, `None` unknown.
     pub slots: Option<u64>,
+    /// The run that it resumes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_from: Option<String>,
+    /// The run that it is a stage of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_run: Option<String>,
+    /// Which one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_stage: Option<String>,
 }
 
 /// T∞ of a [`Summary`].
@@ -162,6 +175,43 @@ pub struct StageSummary {
     pub exit_code: Option<i64>,
     /// Why it did not succeed.
     pub error: Option<String>,
+    /// Which results of its needs let it start: `all`, `any`, `always`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+    /// The need whose end let it start, where one is enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub released_by: Option<String>,
+    /// What the members of its matrix have in common.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member_of: Option<String>,
+    /// The group that it stands in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// True if its failure does not fail the run.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub allow_failure: bool,
+    /// Why it was skipped: `need`, `when`, `selection`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip_reason: Option<String>,
+    /// The same in a sentence, where there is more to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip_message: Option<String>,
+    /// The run that a cached result came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_from: Option<String>,
+    /// The pool that its last attempt to wait for one waited for, though a slot was free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited_for_pool: Option<String>,
+    /// The run that its last attempt was, if it is a pipeline of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child_run: Option<String>,
+}
+
+impl StageSummary {
+    /// True if it failed, and the pipeline allows that.
+    pub fn failure_is_allowed(&self) -> bool {
+        self.allow_failure && !matches!(&*self.result, result::SUCCESS | result::SKIP | result::CANCELLATION)
+    }
 }
 
 /// Counts over all spans of the file, report plugins' too.
@@ -260,6 +310,16 @@ pub fn summarize_run(trace: &Trace, run: &Run) -> Summary {
         peak_memory_bytes: stage.peak_memory(),
         exit_code: stage.exit_code(),
         error: stage.error(),
+        trigger: stage.trigger.clone(),
+        released_by: stage.released_by.clone(),
+        member_of: stage.member_of.clone(),
+        group: stage.group.clone(),
+        allow_failure: stage.allow_failure,
+        skip_reason: stage.skip_reason.clone(),
+        skip_message: stage.skip_message.clone(),
+        cached_from: stage.cached_from.clone(),
+        waited_for_pool: stage.waited_for_pool().map(str::to_owned),
+        child_run: stage.child_run().map(str::to_owned),
     });
     let segments = |chain: &[chain::Segment]| -> Vec<ChainSegment> {
         chain
@@ -285,6 +345,9 @@ pub fn summarize_run(trace: &Trace, run: &Run) -> Summary {
             start_time: known.then_some(run.start),
             end_time: known.then_some(run.end),
             slots: run.slots,
+            resumed_from: run.resumed_from.clone(),
+            parent_run: run.parent_run.clone(),
+            parent_stage: run.parent_stage.clone(),
         },
         wall_ns,
         makespan_ns,
@@ -328,160 +391,4 @@ fn count(trace: &Trace) -> SpanCounts {
         .map(|(origin, count)| (trace.origins.text(origin).to_owned(), count))
         .collect();
     counts
-}
-
-fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
-    value.map_or_else(|| "–".to_owned(), show)
-}
-
-/// Text from a trace as it may go to a terminal: no control characters, none that turn the direction of writing.
-fn plain(text: &str) -> String {
-    let harmful = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
-/// The summary for a terminal: headline, numbers, chain, a row a stage, warnings. Ends with a line feed.
-pub fn render_text(summary: &Summary) -> String {
-    let mut out = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_text(&mut out, summary);
-    out
-}
-
-fn write_text(out: &mut String, s: &Summary) -> std::fmt::Result {
-    let two = |value: Option<f64>| or_dash(value, |v| format!("{v:.2}"));
-    let percent = |value: Option<f64>| or_dash(value, |v| format!("{:.2} %", v * 100.0));
-    let share = |ns| percent(ratio(ns, s.wall_ns));
-    let name = s.run.pipeline.as_deref().map_or_else(|| "run".to_owned(), plain);
-    let id = s.run.id.as_deref().map(|id| format!(" {}", plain(id))).unwrap_or_default();
-    let result = plain(s.run.result.as_deref().unwrap_or("result unknown"));
-    writeln!(
-        out,
-        "{name}{id}: {result} in {}, {} stages, {} spans",
-        duration(s.wall_ns),
-        s.stages.len(),
-        s.spans.count
-    )?;
-    writeln!(out)?;
-
-    let slots = match s.run.slots {
-        None => "slots unknown".to_owned(),
-        Some(0) => "slots unlimited: of the highest speedup".to_owned(),
-        Some(slots) => format!("of {slots} slots"),
-    };
-    let mut lines = vec![
-        ("total duration", duration(s.wall_ns), String::new()),
-        (
-            "busy",
-            duration(s.busy_ns),
-            format!(
-                "idle {}: lead-in {}, gaps {}, tail {}",
-                duration(s.idle.total_ns),
-                duration(s.idle.lead_in_ns),
-                duration(s.idle.gaps_ns),
-                duration(s.idle.tail_ns)
-            ),
-        ),
-        ("work", duration(s.work_ns), format!("useful {}, wasted {}", duration(s.useful_ns), duration(s.wasted_ns))),
-        ("observed speedup", two(s.speedup), format!("work ÷ wall; at most {}", two(s.max_speedup))),
-        ("efficiency", percent(s.efficiency), slots),
-        ("CPU use", percent(s.cpu_use), "of all cores".to_owned()),
-    ];
-    if let Some(path) = &s.critical_path {
-        let names: Vec<String> = path.stages.iter().map(|id| plain(id)).collect();
-        lines.push(("critical path", duration(path.duration_ns), shortened(&names)));
-    } else {
-        lines.push(("critical path", "–".to_owned(), String::new()));
-    }
-    lines.push((
-        "schedule quality",
-        percent(s.schedule_quality),
-        or_dash(s.lower_bound_ns, |ns| format!("lower bound {}", duration(ns))),
-    ));
-    if let Some(queue) = &s.queue {
-        let split = [queue.slot_ns, queue.dispatch_ns].map(|ns| or_dash(ns, duration));
-        lines.push(("queue", duration(queue.total_ns), format!("slot {}, dispatch {}", split[0], split[1])));
-    }
-    if let Some(t) = &s.chain_totals {
-        lines.push((
-            "where it went",
-            String::new(),
-            format!(
-                "execution {} ({}), queue {}, back-off {}, overhead {}",
-                duration(t.execution_ns),
-                share(t.execution_ns),
-                duration(t.queue_ns),
-                duration(t.backoff_ns),
-                duration(t.overhead_ns)
-            ),
-        ));
-    }
-    for (label, value, note) in lines {
-        writeln!(out, "{}", format!("{label:<17} {value:>10}  {note}").trim_end())?;
-    }
-
-    if !s.stages.is_empty() {
-        writeln!(out)?;
-        let start = s.run.start_time.unwrap_or(0);
-        let mut rows: Vec<[String; 10]> = vec![
-            ["stage", "result", "start", "duration", "queue", "tries", "CPU", "memory", "slack", "drag"]
-                .map(str::to_owned),
-        ];
-        for stage in &s.stages {
-            let mark = if stage.critical == Some(true) { " *" } else { "" };
-            let result = match (stage.cached, stage.inferred) {
-                (true, _) => "cached".to_owned(),
-                (_, true) => format!("{} (inferred)", plain(&stage.result)),
-                _ => plain(&stage.result),
-            };
-            rows.push([
-                plain(&stage.id) + mark,
-                result,
-                format!("+{}", duration(stage.start_time.saturating_sub(start))),
-                duration(stage.duration_ns),
-                or_dash(stage.queue_ns, duration),
-                stage.attempts.to_string(),
-                or_dash(stage.cpu_ns, duration),
-                or_dash(stage.peak_memory_bytes, bytes),
-                or_dash(stage.slack_ns, duration),
-                or_dash(stage.drag_ns, duration),
-            ]);
-        }
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..10).map(width).collect();
-        for row in &rows {
-            let mut line = String::new();
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                match column {
-                    0 | 1 => write!(line, "{cell:<width$}  ")?,
-                    _ => write!(line, "{cell:>width$}  ")?,
-                }
-            }
-            writeln!(out, "{}", line.trim_end())?;
-        }
-        if s.stages.iter().any(|stage| stage.critical == Some(true)) {
-            writeln!(out, "* on the critical path; drag is the most that speeding it up can save")?;
-        }
-        for stage in &s.stages {
-            if let Some(error) = &stage.error {
-                writeln!(out, "{}: {}", plain(&stage.id), plain(error))?;
-            }
-        }
-    }
-    for warning in &s.warnings {
-        writeln!(out, "warning: {}", plain(warning))?;
-    }
-    Ok(())
-}
-
-/// A path on one line: long ones without their middle.
-fn shortened(names: &[String]) -> String {
-    const ENDS: usize = 6;
-    if names.len() <= 2 * ENDS {
-        return names.join(" → ");
-    }
-    let left_out = names.len() - 2 * ENDS;
-    format!("{} → ({left_out} more) → {}", names[..ENDS].join(" → "), names[names.len() - ENDS..].join(" → "))
 }

@@ -5,7 +5,7 @@ use super::super::model::{Item, Items, Line, Tone, line};
 use super::super::{LogTail, ReportInput};
 use super::resources::memory_words;
 use super::{Facts, ID_MAX, MESSAGE_MAX, StageView, id, ids, inside, result_words, told, views};
-use crate::conventions::{error_type, result};
+use crate::conventions::{error_type, result, skip_reason};
 use crate::plugin::document::Severity;
 use crate::trace::Attempt;
 use crate::trace::inside::FailedStep;
@@ -34,11 +34,21 @@ pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
     let failed = in_order(&facts.stages);
     let names =
         |views: &[&StageView<'_>]| -> Vec<String> { views.iter().map(|view| view.summary.id.clone()).collect() };
-    if failed.is_empty() {
-        items.paragraph(line!("No stage failed."));
-    } else if failed.len() > 1 {
-        let all = ids(&names(&failed), ", ", NAMES_MAX);
-        items.paragraph(line!("{} failed, the earliest first: {}.", count(failed.len(), "stage"), all));
+    let (real, allowed) = failed.split_at(failed.partition_point(|view| !view.allowed()));
+    if real.is_empty() {
+        items.paragraph(if allowed.is_empty() {
+            line!("No stage failed.")
+        } else {
+            line!("No stage failed of those that must not.")
+        });
+    } else if real.len() > 1 {
+        let all = ids(&names(real), ", ", NAMES_MAX);
+        items.paragraph(line!("{} failed, the earliest first: {}.", count(real.len(), "stage"), all));
+    }
+    if !allowed.is_empty() {
+        let all = ids(&names(allowed), ", ", NAMES_MAX);
+        let stages = count(allowed.len(), "stage");
+        items.paragraph(line!("{} failed as the pipeline allows (`allow_failure`): {}.", stages, all));
     }
     let run = facts.input.run;
     let stage_failed = run.and_then(|run| run.error_type.as_deref()) == Some(error_type::STAGE_FAILED);
@@ -70,17 +80,21 @@ pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
     retries(facts, items);
 }
 
-/// Failed stages, the earliest failure first: it is the likeliest cause.
+/// Failed stages, the earliest failure first: it is the likeliest cause. Those that may fail come after those that may not.
 fn in_order<'a, 'b>(stages: &'b [StageView<'a>]) -> Vec<&'b StageView<'a>> {
     let mut failed: Vec<&StageView<'_>> = stages.iter().filter(|view| view.failed()).collect();
-    failed.sort_by_key(|view| view.summary.end_time);
+    failed.sort_by_key(|view| (view.allowed(), view.summary.end_time));
     failed
 }
 
 fn failure(facts: &Facts<'_>, view: &StageView<'_>, kept: &[String], items: &mut Items) {
     let s = view.summary;
     let last = view.model.and_then(|stage| stage.attempts.last());
-    let (mark, word) = result_words(Some(&s.result));
+    let (mark, word) = match result_words(Some(&s.result)) {
+        (_, word) if view.allowed() => ("⚠", format!("{word}, which is allowed")),
+        told => told,
+    };
+    let tone = if view.allowed() { Tone::Warning } else { Tone::Bad };
     let cause = last.map_or_else(|| s.exit_code.map(|code| format!("exit code {code}")), cause);
     let cause = cause.map(|cause| format!(", {cause}")).unwrap_or_default();
     let which = match last.map_or(s.attempts, |last| last.number) {
@@ -88,7 +102,7 @@ fn failure(facts: &Facts<'_>, view: &StageView<'_>, kept: &[String], items: &mut
         number if number >= s.attempts => format!(", attempt {number} of {}", s.attempts.max(number)),
         number => format!(", attempt {number}"),
     };
-    items.heading(2, line!("{} {}: {}{}{}", mark, id(&s.id), word, cause, which).with(Tone::Bad));
+    items.heading(2, line!("{} {}: {}{}{}", mark, id(&s.id), word, cause, which).with(tone));
     let message = s.error.as_deref().or_else(|| last?.message.as_deref());
     if let Some(message) = message.filter(|message| !last.is_some_and(|last| is_told(message, last))) {
         items.0.push(Item::Text(line!(""), told(message, MESSAGE_MAX)));
@@ -283,6 +297,9 @@ impl<'a> Skipped<'a> {
     fn of(stages: &[StageView<'a>]) -> Self {
         let mut by_need: HashMap<&str, Vec<&str>> = HashMap::new();
         for view in stages.iter().filter(|view| view.summary.result == result::SKIP) {
+            if matches!(view.summary.skip_reason.as_deref(), Some(skip_reason::WHEN | skip_reason::SELECTION)) {
+                continue;
+            }
             let because = view.model.and_then(|stage| stage.skipped_because.as_ref());
             let needs = view.summary.needs.as_deref().unwrap_or_default();
             for need in because.map_or(needs, std::slice::from_ref) {
@@ -325,6 +342,9 @@ pub(in super::super) struct FailureJson<'a> {
     message: Option<&'a str>,
     failed_step: Option<&'a FailedStep>,
     oom_killed: bool,
+    /// Only where it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    allowed: bool,
     start_time: u64,
     end_time: u64,
     log_stdout: Option<&'a str>,
@@ -339,7 +359,7 @@ struct TailJson<'a> {
     omitted_bytes: u64,
 }
 
-/// All failures, the earliest first.
+/// All failures, the earliest first; those that are allowed after the others.
 pub(in super::super) fn failures_json<'a>(input: &ReportInput<'a>) -> Vec<FailureJson<'a>> {
     let Some(summary) = input.summary else { return Vec::new() };
     let views = views(input, summary);
@@ -371,6 +391,7 @@ pub(in super::super) fn failures_json<'a>(input: &ReportInput<'a>) -> Vec<Failur
                 message: s.error.as_deref(),
                 failed_step: attempt.and_then(|attempt| steps.get(&(&*s.id, attempt)).copied()),
                 oom_killed: last.is_some_and(|last| last.oom_killed),
+                allowed: view.allowed(),
                 start_time: last.map_or(s.start_time, |last| last.start),
                 end_time: last.map_or(s.end_time, |last| last.end),
                 log_stdout: last.and_then(|last| last.log_stdout.as_deref()),

@@ -2,8 +2,8 @@
 
 use super::super::model::{Item, Items, Metric, line};
 use super::{Facts, id, ids, result_tone, result_words};
-use crate::conventions::result;
-use crate::units::{NONE, change, count, duration, maybe_duration, percent, ratio, share, signed_duration, time};
+use crate::conventions::{result, skip_reason};
+use crate::units::{NONE, count, duration, maybe_duration, percent, ratio, share, time};
 
 /// Stages of the critical path that the table names.
 const PATH_MAX: usize = 12;
@@ -45,6 +45,7 @@ pub(super) fn line(facts: &Facts<'_>, items: &mut Items) {
     }
     parts.push(stage_counts(facts));
     items.paragraph(line!("{}.", parts.join(", ")));
+    super::flow::origin(facts, items);
 }
 
 fn retries_word(n: u64) -> String {
@@ -53,17 +54,23 @@ fn retries_word(n: u64) -> String {
 
 fn stage_counts(facts: &Facts<'_>) -> String {
     let stages = &facts.summary.stages;
-    let of = |word: &str| stages.iter().filter(|stage| stage.result == word && !stage.cached).count();
+    let plain = || stages.iter().filter(|stage| !stage.cached && !stage.failure_is_allowed());
+    let of = |word: &str| plain().filter(|stage| stage.result == word).count();
+    let skipped = |reason: &str| stages.iter().filter(|stage| stage.skip_reason.as_deref() == Some(reason)).count();
+    let (unwanted, unselected) = (skipped(skip_reason::WHEN), skipped(skip_reason::SELECTION));
     let known = [
         (of(result::FAILURE), "failed"),
         (of(result::ERROR), "with an error"),
         (of(result::TIMEOUT), "timed out"),
+        (stages.iter().filter(|stage| stage.failure_is_allowed()).count(), "failed as allowed"),
         (of(result::CANCELLATION), "cancelled"),
         (of(result::SUCCESS), "succeeded"),
         (stages.iter().filter(|stage| stage.cached).count(), "cached"),
-        (of(result::SKIP), "skipped"),
+        (of(result::SKIP).saturating_sub(unwanted + unselected), "skipped"),
+        (unwanted, "skipped by condition"),
+        (unselected, "not selected"),
     ];
-    let rest = stages.len() - known.iter().map(|(n, _)| n).sum::<usize>();
+    let rest = stages.len().saturating_sub(known.iter().map(|(n, _)| n).sum());
     let parts: Vec<String> = known
         .into_iter()
         .chain([(rest, "with another result")])
@@ -142,6 +149,9 @@ pub(super) fn table(facts: &Facts<'_>, items: &mut Items) {
             }
             _ => "All stages' waiting between being ready and being started".into(),
         };
+        if let Some(pool) = queue.pool_ns {
+            reading.push_str(&format!(", {} of that for a pool", duration(pool)));
+        }
         if let Some(totals) = s.chain_totals.as_ref().filter(|totals| totals.queue_ns > 0) {
             reading.push_str(&format!("; {} of it held up the end of the run", duration(totals.queue_ns)));
         }
@@ -157,11 +167,8 @@ pub(super) fn table(facts: &Facts<'_>, items: &mut Items) {
             format!("Stage {}; the largest single process of any attempt.", id(&view.summary.id)),
         );
     }
-    if let Some(baseline) = facts.input.baseline {
-        let percent = change(baseline.wall_ns, s.wall_ns);
-        let reading =
-            format!("{percent} against run {}, which took {}.", id(&baseline.run_id), duration(baseline.wall_ns));
-        row("Against baseline", signed_duration(baseline.wall_ns, s.wall_ns), reading);
+    if let Some((value, reading)) = super::baseline::metric(facts) {
+        row("Against baseline", value, reading);
     }
     items.0.push(Item::Metrics(metrics));
 }

@@ -5,6 +5,8 @@
 mod baseline;
 mod chain;
 mod failures;
+mod flow;
+mod fold;
 mod headline;
 mod inside;
 mod notes;
@@ -12,6 +14,7 @@ mod parallelism;
 mod resources;
 mod stages;
 
+pub(super) use baseline::{BaselineJson, baseline_json};
 pub(super) use failures::{FailureJson, failures_json};
 pub(super) use inside::{InsideJson, inside_json};
 pub(super) use notes::notes;
@@ -153,6 +156,11 @@ impl StageView<'_> {
     /// Whether it ran and did not do what it should.
     fn failed(&self) -> bool {
         !matches!(&*self.summary.result, result::SUCCESS | result::SKIP | result::CANCELLATION)
+    }
+
+    /// Whether it failed and the pipeline allows that.
+    fn allowed(&self) -> bool {
+        self.summary.failure_is_allowed()
     }
 
     /// The id as a cell.

@@ -56,6 +56,20 @@ pub(in super::super) fn notes(input: &ReportInput<'_>) -> Vec<String> {
     } else {
         notes.push(input.trace_problem.unwrap_or(super::NO_TRACE).to_owned());
     }
+    let stages = input.run.iter().flat_map(|run| &run.stages);
+    for (stage, attempt) in stages.flat_map(|stage| stage.attempts.iter().map(move |attempt| (stage, attempt))) {
+        if attempt.escaped_processes > 0 {
+            notes.push(format!(
+                "Attempt {} of stage {} left {} outside its process group, ended together with the attempt.",
+                attempt.number,
+                super::id(&stage.id),
+                match attempt.escaped_processes {
+                    1 => "1 process".to_owned(),
+                    n => format!("{} processes", integer(n)),
+                },
+            ));
+        }
+    }
     if input.record.dropped_spans > 0 {
         notes.push(format!("{} dropped.", were(input.record.dropped_spans, "span")));
     }

@@ -110,10 +110,16 @@ fn what_would_help(facts: &Facts<'_>, items: &mut Items) {
     let held = s.chain_totals.as_ref().map_or(0, |totals| totals.queue_ns);
     if held > 0 {
         let slots = s.queue.as_ref().and_then(|queue| queue.slot_ns).unwrap_or(0);
-        let cure =
-            if slots > 0 { "more slots can save at most that" } else { "a slot was free, so it is the executor's" };
+        let pools = s.queue.as_ref().and_then(|queue| queue.pool_ns).unwrap_or(0);
+        let cure = match (slots > 0, pools > 0) {
+            (true, true) => "more slots and larger pools can save at most that",
+            (true, false) => "more slots can save at most that",
+            (false, true) => "a slot was free, but not all that attempts take from pools",
+            (false, false) => "a slot was free, so it is the executor's",
+        };
         items.paragraph(line!("Waiting held up the end of the run for {}: {}.", duration(held), cure));
     }
+    super::flow::pools(facts, items);
 }
 
 /// What the time of a critical stage consists of, as far as the numbers tell.

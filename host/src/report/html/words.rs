@@ -3,7 +3,7 @@
 use super::markup::Html;
 use crate::plugin::document::Severity;
 use crate::report::escape::visible;
-use crate::report::model::{Grid, Item, Items, Line, Metric, Style, Tone};
+use crate::report::model::{Grid, Item, Items, Line, Metric, Style, Tone, report_of};
 use crate::report::severity;
 
 /// Elements of headings; deeper ones share the last.
@@ -50,6 +50,7 @@ pub(super) fn line(html: &mut Html, text: &Line) {
             Style::Strong => html.within("strong", &[], |html| html.spaced(text)),
             Style::Emphasis => html.within("em", &[], |html| html.spaced(text)),
             Style::Code => html.within("code", &[], |html| html.spaced(text)),
+            Style::Run => html.element("a", &[("href", &format!("{}.html", report_of(text)))], text),
         }
     }
 }

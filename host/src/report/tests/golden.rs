@@ -6,7 +6,7 @@ use super::sample::{FAILED, Sample, column, document, everything, failed_section
 use crate::plugin::document::*;
 use std::path::PathBuf;
 
-fn golden(name: &str, text: &str) {
+pub(super) fn golden(name: &str, text: &str) {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/testdata")).join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, text).unwrap();

@@ -2,7 +2,7 @@
 //! forge might have: the structure must be that of a document with harmless text, and the text must come back whole.
 
 use super::super::escape::visible;
-use super::super::{frame, render};
+use super::super::{Baseline, Typical, frame, render};
 use super::corpus::{OTHER, PAYLOADS, POSITIONS, nasty, other, place};
 use super::sample::{Sample, document, section};
 use crate::plugin::document::*;
@@ -168,7 +168,8 @@ fn a_hostile_trace_stays_text_in_the_hosts_own_part() {
     let mut spans = vec![serde_json::json!({
         "name": "RUN", "start_time": 1_000_000_000u64, "end_time": 9_000_000_000u64, "status": "Error", "span_id": "00000000000000ff",
         "attributes": { "forensic.kind": "run", "cicd.pipeline.run.id": PAYLOADS[25], "cicd.pipeline.name": PAYLOADS[36],
-            "cicd.pipeline.result": "**x**", "forensic.profile": "a|b\n# c", "forensic.slots": 2 },
+            "cicd.pipeline.result": "**x**", "forensic.profile": "a|b\n# c", "forensic.slots": 2,
+            "forensic.resumed_from": PAYLOADS[26], "forensic.parent.run": PAYLOADS[28], "forensic.parent.stage": PAYLOADS[29] },
     })];
     for (index, payload) in PAYLOADS.iter().enumerate() {
         let word = if index % 3 == 0 { "skip" } else { "failure" };
@@ -177,14 +178,17 @@ fn a_hostile_trace_stays_text_in_the_hosts_own_part() {
             "span_id": format!("{:016x}", 1000 + index), "parent_span_id": "00000000000000ff", "status_message": payload,
             "attributes": { "forensic.kind": "stage", "forensic.stage.id": payload, "forensic.stage.index": index,
                 "forensic.stage.needs": [PAYLOADS[(index + 1) % PAYLOADS.len()]], "cicd.pipeline.task.run.result": word,
-                "forensic.skipped_because": PAYLOADS[(index + 1) % PAYLOADS.len()] },
+                "forensic.skipped_because": PAYLOADS[(index + 1) % PAYLOADS.len()],
+                "forensic.skip_reason": (index % 2 == 0).then_some("when"), "forensic.skip_message": payload,
+                "forensic.cached": index % 7 == 1, "forensic.cached_from": payload, "forensic.stage.member_of": PAYLOADS[index % 9] },
         }));
         spans.push(serde_json::json!({
             "name": payload, "start_time": 2_000_000_000u64, "end_time": 8_000_000_000u64, "status": "Error",
             "span_id": format!("{:016x}", 5000 + index), "parent_span_id": format!("{:016x}", 1000 + index),
             "status_message": payload,
             "attributes": { "forensic.kind": "attempt", "forensic.stage.id": payload, "forensic.attempt": 1,
-                "cicd.pipeline.task.run.result": "failure", "error.type": payload, "forensic.log.stderr": payload },
+                "cicd.pipeline.task.run.result": "failure", "error.type": payload, "forensic.log.stderr": payload,
+                "forensic.child.run": payload, "forensic.waited_for_pool": payload, "forensic.escaped_processes": 1 },
         }));
     }
     // Some stages tell of themselves, in such names too: ten steps each, one below the other.
@@ -198,10 +202,13 @@ fn a_hostile_trace_stays_text_in_the_hosts_own_part() {
         }));
     }
     let mut sample = Sample::of_trace(&serde_json::to_string(&spans).unwrap());
-    sample.baseline = Some(super::super::Baseline {
+    sample.baseline = Some(Baseline {
         run_id: PAYLOADS[23].into(),
-        wall_ns: 1,
-        stages: PAYLOADS.iter().map(|payload| (format!("{payload}!"), 5)).collect(),
+        wall: Typical::of(&[1]),
+        stages: PAYLOADS.iter().flat_map(|payload| Some(((*payload).to_owned(), Typical::of(&[5; 5])?))).collect(),
+        gone: PAYLOADS.iter().map(|payload| format!("{payload}!")).collect(),
+        new: PAYLOADS.iter().map(|payload| (*payload).to_owned()).collect(),
+        partial: false,
     });
     sample.record.notes = PAYLOADS.iter().map(|payload| (*payload).to_owned()).collect();
     let harmless = ["Forensic report of run", "Pipeline Health"];

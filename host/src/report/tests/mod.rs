@@ -1,7 +1,8 @@
-//! Whole reports: golden files, hostile texts through real parsers, charts, sizes.
+//! Whole reports: golden files, hostile texts through real parsers, charts, sizes, the terminal.
 
 mod charts;
 mod corpus;
+mod flow;
 mod golden;
 mod hostile;
 mod inside;
@@ -9,3 +10,4 @@ mod page;
 mod reading;
 mod sample;
 mod size;
+mod terminal;

@@ -2,7 +2,7 @@
 //! to keep it so.
 
 use super::super::escape::visible;
-use super::super::{Baseline, LogTail, html, render};
+use super::super::{Baseline, LogTail, Typical, html, render};
 use super::corpus::{PAYLOADS, POSITIONS, nasty, other, place};
 use super::reading::{Page, read, squeeze};
 use super::sample::{Sample, document, everything, failed_section, section};
@@ -73,16 +73,21 @@ fn a_hostile_trace_stays_text() {
             "name": "RUN", "start_time": 1_000_000_000u64, "end_time": 9_000_000_000u64, "status": "Error",
             "span_id": "00000000000000ff", "status_message": text(9),
             "attributes": { "forensic.kind": "run", "cicd.pipeline.run.id": text(0), "cicd.pipeline.name": text(1),
-                "cicd.pipeline.result": text(2), "forensic.profile": text(3), "forensic.slots": 2 },
+                "cicd.pipeline.result": text(2), "forensic.profile": text(3), "forensic.slots": 2,
+                "forensic.resumed_from": text(4), "forensic.parent.run": text(5), "forensic.parent.stage": text(6) },
         })];
         for index in 0..PAYLOADS.len() {
             let (id, result) = (format!("{index} {}", text(index)), if index % 3 == 0 { "skip" } else { "failure" });
             let stage = serde_json::json!({ "forensic.kind": "stage", "forensic.stage.id": id,
                 "forensic.stage.index": index, "forensic.stage.needs": ["0"], "cicd.pipeline.task.run.result": result,
-                "forensic.skipped_because": text(index) });
+                "forensic.skipped_because": text(index), "forensic.skip_message": text(index),
+                "forensic.skip_reason": (index % 2 == 0).then_some("when"), "forensic.cached": index % 7 == 1,
+                "forensic.cached_from": text(index), "forensic.stage.member_of": format!("{} {}", index % 9, text(index % 9)) });
             let attempt = serde_json::json!({ "forensic.kind": "attempt", "forensic.stage.id": id,
                 "forensic.attempt": 1, "cicd.pipeline.task.run.result": "failure", "error.type": text(index),
-                "forensic.log.stderr": text(index), "forensic.log.stdout": text(index), "forensic.cpu_user_ns": 7 });
+                "forensic.log.stderr": text(index), "forensic.log.stdout": text(index), "forensic.cpu_user_ns": 7,
+                "forensic.child.run": text(index), "forensic.waited_for_pool": format!("{index:03} {}", text(index)),
+                "forensic.escaped_processes": 2 });
             let step = serde_json::json!({ "forensic.origin": "otlp", "forensic.stage.id": id, "forensic.attempt": 1 });
             let number = |of: usize| format!("{:016x}", of + index);
             for (own, parent, attributes) in [
@@ -98,8 +103,11 @@ fn a_hostile_trace_stays_text() {
         let mut sample = Sample::of_trace(&serde_json::to_string(&spans).unwrap());
         sample.baseline = Some(Baseline {
             run_id: text(23),
-            wall_ns: 1,
-            stages: (0..PAYLOADS.len()).map(|at| (text(at) + "!", 5)).collect(),
+            wall: Typical::of(&[1]),
+            stages: (0..PAYLOADS.len()).flat_map(|at| Some((text(at), Typical::of(&[5; 5])?))).collect(),
+            gone: (0..PAYLOADS.len()).map(|at| text(at) + "!").collect(),
+            new: (0..PAYLOADS.len()).map(text).collect(),
+            partial: false,
         });
         sample.record.notes = (0..PAYLOADS.len()).map(text).collect();
         let tail = |index| LogTail {

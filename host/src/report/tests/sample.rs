@@ -1,6 +1,6 @@
 //! Inputs that the tests share.
 
-use super::super::{Baseline, Failure, LogTail, PluginIdentity, ReportInput, RunFacts, Section, Status};
+use super::super::{Baseline, Failure, LogTail, PluginIdentity, ReportInput, RunFacts, Section, Status, Typical};
 use crate::plugin::LogLine;
 use crate::plugin::document::*;
 use crate::trace::{Inside, Run, Summary, Trace, inside, summarize_run};
@@ -69,11 +69,25 @@ impl Sample {
     /// The worked example of `DESIGN` 6.
     pub(super) fn worked() -> Self {
         let mut sample = Self::of_trace(include_str!("../../trace/testdata/worked_example.json"));
-        let stages = [("A", 4_000), ("B", 2_000), ("C", 8_100), ("D", 8_000), ("G", 9_950), ("H", 3_000), ("Z", 1_000)];
+        let wall = [26_150, 25_900, 26_800, 26_100, 26_400].map(|ms| ms * 1_000_000);
+        // C is slower than ever, D faster, G as always; of H there is but one run.
+        let stages: [(&str, &[u64]); 7] = [
+            ("A", &[4_000, 3_990, 4_010, 4_000, 4_020, 3_980]),
+            ("B", &[2_000, 1_500, 2_600, 1_900, 2_300]),
+            ("C", &[8_100, 8_000, 8_050, 8_200, 8_150]),
+            ("D", &[9_500, 9_600, 9_450, 9_550, 9_500]),
+            ("F", &[5_000, 5_100, 4_900, 5_050, 4_950]),
+            ("G", &[9_950, 9_900, 10_100, 9_980, 10_020]),
+            ("H", &[2_900]),
+        ];
+        let typical = |ms: &[u64]| Typical::of(&ms.iter().map(|ms| ms * 1_000_000).collect::<Vec<_>>()).expect("some");
         sample.baseline = Some(Baseline {
             run_id: "20251231T000000Z-before".into(),
-            wall_ns: 26_150_000_000,
-            stages: stages.map(|(id, ms)| (id.to_owned(), ms * 1_000_000)).to_vec(),
+            wall: Typical::of(&wall),
+            stages: stages.map(|(id, ms)| (id.to_owned(), typical(ms))).to_vec(),
+            gone: vec!["Z".into()],
+            new: vec!["E".into(), "S".into()],
+            partial: false,
         });
         sample
     }

@@ -15,7 +15,8 @@ pub mod occupancy;
 pub mod self_time;
 pub mod wait;
 
-use super::model::Run;
+use super::model::{ANY, Run, Stage};
+use crate::conventions::skip_reason;
 use std::collections::HashMap;
 
 /// What the formulae need of a run and nothing else. All times are Unix ns within `[start, end]`.
@@ -38,13 +39,13 @@ pub struct Timeline<'a> {
 pub struct StageTimes<'a> {
     /// Decides ties.
     pub id: &'a str,
-    /// Positions of the stages it needs.
+    /// Positions of the stages that it waited for: all that it needs, or of those with the trigger `any` the one that let it start.
     pub needs: Vec<usize>,
     /// In order; no interval ends before it starts.
     pub attempts: Vec<AttemptTimes>,
     /// *terminal(s)*: the last attempt's end, or the decision.
     pub terminal: u64,
-    /// When the host saw it become ready: counts only where `needs` is known to be incomplete.
+    /// When the host saw it become ready: counts only where `needs` does not tell by itself.
     pub ready_seen: Option<u64>,
     /// True if its result is success.
     pub succeeded: bool,
@@ -61,6 +62,8 @@ pub struct AttemptTimes {
     pub backoff: u64,
     /// True if its result is success.
     pub succeeded: bool,
+    /// True if it waited for a pool though a slot was free.
+    pub waited_for_pool: bool,
 }
 
 impl AttemptTimes {
@@ -95,14 +98,24 @@ impl<'a> Timeline<'a> {
                     let (start, end) = (within(attempt.start), within(attempt.end));
                     let pause = previous_end.map_or(0, |previous| start.saturating_sub(previous));
                     previous_end = Some(end);
-                    AttemptTimes { start, end, backoff: attempt.backoff_ns.min(pause), succeeded: attempt.succeeded() }
+                    AttemptTimes {
+                        start,
+                        end,
+                        backoff: attempt.backoff_ns.min(pause),
+                        succeeded: attempt.succeeded(),
+                        waited_for_pool: attempt.waited_for_pool.is_some(),
+                    }
                 })
                 .collect();
             let wanted = stage.needs.as_deref().unwrap_or_default();
             let mut needs: Vec<usize> = wanted.iter().filter_map(|need| places.get(&**need).copied()).collect();
-            let complete = stage.needs.is_some() && needs.len() == wanted.len();
+            let mut complete = stage.needs.is_some() && needs.len() == wanted.len();
             needs.sort_unstable();
             needs.dedup();
+            if let Some(released) = released_by(run, stage, &needs, &places) {
+                needs = released.into_iter().collect();
+                complete = false;
+            }
             StageTimes {
                 id: &stage.id,
                 needs,
@@ -161,6 +174,29 @@ impl<'a> Timeline<'a> {
     pub fn lower_bound(&self, critical_path: u64) -> u64 {
         self.slots.map_or(critical_path, |slots| critical_path.max(self.work().div_ceil(slots)))
     }
+}
+
+/// Of a stage for which one need is enough: the one that let it start, `Some(None)` if that one isn't in the trace. `None`:
+/// all its needs count, as for every other stage and for one that none of its needs let start.
+///
+/// Where the trace does not say which it was, it's the first of its needs that succeeded (ties: id).
+fn released_by(run: &Run, stage: &Stage, needs: &[usize], places: &HashMap<&str, usize>) -> Option<Option<usize>> {
+    if stage.trigger.as_deref() != Some(ANY) {
+        return None;
+    }
+    if let Some(need) = &stage.released_by {
+        return Some(places.get(&**need).copied().filter(|place| needs.contains(place)));
+    }
+    if stage.attempts.is_empty() && !stage.cached {
+        return None;
+    }
+    let counts = |need: &Stage| {
+        let passes = need.skip_reason.as_deref() == Some(skip_reason::WHEN);
+        need.succeeded() || need.failure_is_allowed() || passes
+    };
+    let good = needs.iter().copied().filter(|&need| counts(&run.stages[need]));
+    let order = |need: &usize| (run.stages[*need].end, &*run.stages[*need].id);
+    good.min_by(|a, b| order(a).cmp(&order(b))).map(Some)
 }
 
 /// `numerator / denominator`, unrounded; `None` where the denominator is zero.

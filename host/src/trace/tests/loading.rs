@@ -332,6 +332,8 @@ proptest! {
          \"status\":(\"Error\"|\"OK\"|\\{\\}|[0-3]),\"attributes\":\\{(\"forensic.kind\":\"(run|stage|attempt|report|x)\",)?\
          (\"forensic.stage.id\":\"[ab]\",)?(\"forensic.stage.needs\":(\\[\"[ab]\"\\]|\"a\"|3),)?(\"forensic.slots\":[0-2],)?\
          (\"forensic.backoff_ns\":[0-9]{1,20},)?(\"forensic.cpu_user_ns\":[0-9]{1,20},)?(\"forensic.ready_time\":[0-9]{1,20},)?\
+         (\"forensic.stage.trigger\":\"(any|always|all|x)\",)?(\"forensic.stage.released_by\":(\"[abc]\"|3),)?\
+         (\"forensic.waited_for_pool\":(\"g\"|7),)?(\"forensic.stage.allow_failure\":(true|1),)?\
          \"x\":[0-9]\\},\"span_id\":\"[1-5]\",\"parent_span_id\":\"[0-5]\"\\}", 0..12)
     ) {
         exercise(format!("[{}]", spans.join(",")).as_bytes());

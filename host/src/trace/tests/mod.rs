@@ -1,6 +1,7 @@
 //! Tests of the read model as a whole: a file goes in, numbers come out.
 
 mod degenerate;
+mod flow;
 mod foreign;
 mod loading;
 mod paging;

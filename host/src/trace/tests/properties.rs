@@ -68,12 +68,51 @@ proptest! {
         let queue = s.queue.expect("queue");
         prop_assert_eq!(queue.slot_ns.zip(queue.dispatch_ns).map(|(slot, dispatch)| slot + dispatch), Some(queue.total_ns));
         prop_assert_eq!(s.stages.iter().filter_map(|stage| stage.queue_ns).sum::<u64>(), queue.total_ns);
+        let in_pools = run.stages.iter().any(|stage| stage.pool && !stage.attempts.is_empty());
+        prop_assert_eq!(queue.pool_ns.is_some(), in_pools);
+        prop_assert!(queue.pool_ns.unwrap_or(0) <= queue.dispatch_ns.unwrap_or(0));
         for ratio in [s.efficiency, s.schedule_quality].into_iter().flatten() {
             prop_assert!((0.0..=1.0 + 1e-12).contains(&ratio), "{}", ratio);
         }
         // Nothing is NaN or infinite: those would be null in JSON, and only None may be.
         for ratio in [s.speedup, s.efficiency, s.cpu_use, s.max_speedup, s.schedule_quality].into_iter().flatten() {
             prop_assert!(ratio.is_finite());
+        }
+    }
+
+    /// What a stage waited for, by the simulator's own account: of those for which one need is enough, that one alone.
+    #[test]
+    fn only_what_let_a_stage_start_counts(plan in plan()) {
+        let run = simulate(&plan);
+        let s = summary_of(&run.text());
+        let waited_for = |stage: &Stage| stage.released_by.map_or_else(|| stage.needs.clone(), |need| vec![need]);
+        let mut finish = vec![0; run.stages.len()];
+        for (index, stage) in run.stages.iter().enumerate() {
+            let needs = waited_for(stage);
+            let start = needs.iter().map(|&need| finish[need]).max().unwrap_or(0);
+            let cost: u64 = stage.attempts.iter().map(|a| a.end - a.start + a.backoff).sum();
+            finish[index] = start + cost;
+            let Some(first) = stage.attempts.first() else { continue };
+            let ready = needs.iter().map(|&need| run.stages[need].end).max().unwrap_or(run.schedule_start);
+            prop_assert_eq!(stage.ready, Some(ready));
+            let between: u64 = stage.attempts.windows(2).map(|pair| pair[1].start - pair[0].end - pair[1].backoff).sum();
+            prop_assert_eq!(s.stages[index].queue_ns, Some(first.start - ready + between));
+        }
+        prop_assert_eq!(s.critical_path.as_ref().map(|path| path.duration_ns), Some(finish.into_iter().max().unwrap_or(0)));
+        // Two stages that follow each other on the chain do so because the second waited for the first.
+        let place = |id: &Option<String>| run.stages.iter().position(|stage| Some(&stage.id) == id.as_ref());
+        let on_chain: Vec<usize> = s.chain.iter().flatten().filter_map(|segment| place(&segment.stage)).collect();
+        for pair in on_chain.windows(2).filter(|pair| pair[0] != pair[1]) {
+            let (mut reached, mut next) = (waited_for(&run.stages[pair[1]]), 0);
+            // Through stages that took no time.
+            while let Some(&need) = reached.get(next) {
+                if run.stages[need].attempts.iter().all(|a| a.start == a.end) {
+                    let more = waited_for(&run.stages[need]);
+                    reached.extend(more.into_iter().filter(|more| !reached.contains(more)).collect::<Vec<_>>());
+                }
+                next += 1;
+            }
+            prop_assert!(reached.contains(&pair[0]), "{:?}", pair);
         }
     }
 
@@ -140,7 +179,8 @@ proptest! {
             let mut run = run.clone();
             let end = needs.iter().map(|&need| run.stages[need].end).max().unwrap_or(run.schedule_start);
             let index = run.stages.len();
-            run.stages.push(Stage { id: "zz".into(), needs, ready: Some(end), attempts: vec![], result: "success", end, cached: true });
+            run.stages.push(Stage { id: "zz".into(), needs, ready: Some(end), attempts: vec![], result: "success", end, cached: true,
+                trigger: "all", released_by: None, skip_reason: None, allow_failure: false, pool: false });
             if let Some(stage) = before {
                 run.stages[stage].needs.push(index);
             }

@@ -1,5 +1,5 @@
 //! A small list scheduler that makes random runs: stages start in declared order as soon as they are ready and a slot
-//! is free; with retries, back-off, cache, skips and cancellation. Written apart from the metrics, on purpose.
+//! is free; with retries, back-off, cache, skips, triggers, conditions, failures that are allowed, pools and cancellation. Written apart from the metrics, on purpose.
 
 use proptest::prelude::*;
 use std::fmt::Write;
@@ -14,7 +14,13 @@ pub(super) struct Spec {
     pub backoff: u64,
     /// Pause between "ready" and "may start".
     pub dispatch: u64,
+    /// That pause is a wait for a pool.
+    pub pool: bool,
     pub cached: bool,
+    pub trigger: &'static str,
+    /// Its condition does not hold.
+    pub unwanted: bool,
+    pub allow_failure: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +50,11 @@ pub(super) struct Stage {
     pub result: &'static str,
     pub end: u64,
     pub cached: bool,
+    pub trigger: &'static str,
+    pub released_by: Option<usize>,
+    pub skip_reason: Option<&'static str>,
+    pub allow_failure: bool,
+    pub pool: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +74,12 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
         0u64..10,
         prop_oneof![4 => Just(0u64), 1 => 1u64..8],
         prop::bool::weighted(0.15),
+        (
+            any::<bool>(),
+            prop_oneof![5 => Just("all"), 2 => Just("any"), 1 => Just("always")],
+            prop::bool::weighted(0.1),
+            prop::bool::weighted(0.3),
+        ),
     );
     let stages = prop::collection::vec(spec, 0..16);
     (stages, 0u64..5, 0u64..5, 0u64..5, prop::option::weighted(0.2, 0u64..120)).prop_map(
@@ -70,12 +87,25 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
             stages: stages
                 .into_iter()
                 .enumerate()
-                .map(|(index, (needs, attempts, last_fails, backoff, dispatch, cached))| {
+                .map(|(index, (needs, attempts, last_fails, backoff, dispatch, cached, flow))| {
                     let mut needs: Vec<usize> =
                         if index == 0 { Vec::new() } else { needs.iter().map(|need| need.index(index)).collect() };
                     needs.sort_unstable();
                     needs.dedup();
-                    Spec { needs, attempts, last_fails, backoff, dispatch, cached }
+                    let (pool, trigger, unwanted, allow_failure) = flow;
+                    let pool = pool && dispatch > 0;
+                    Spec {
+                        needs,
+                        attempts,
+                        last_fails,
+                        backoff,
+                        dispatch,
+                        pool,
+                        cached,
+                        trigger,
+                        unwanted,
+                        allow_failure,
+                    }
                 })
                 .collect(),
             slots,
@@ -111,6 +141,11 @@ pub(super) fn simulate(plan: &Plan) -> SimRun {
             result: "success",
             end: now,
             cached: false,
+            trigger: plan.stages[index].trigger,
+            released_by: None,
+            skip_reason: None,
+            allow_failure: plan.stages[index].allow_failure,
+            pool: plan.stages[index].pool,
         })
         .collect();
     loop {
@@ -118,18 +153,26 @@ pub(super) fn simulate(plan: &Plan) -> SimRun {
         while std::mem::take(&mut changed) {
             for index in 0..count {
                 let spec = &plan.stages[index];
-                if state[index] != State::Waiting
-                    || spec.needs.iter().any(|&need| !matches!(state[need], State::Done { .. }))
-                {
+                let all_done = spec.needs.iter().all(|&need| matches!(state[need], State::Done { .. }));
+                let good = spec.needs.iter().copied().find(|&need| state[need] == State::Done { good: true });
+                let released = good.filter(|_| spec.trigger == "any");
+                if state[index] != State::Waiting || !(all_done || released.is_some()) {
                     continue;
                 }
                 changed = true;
                 let stage = &mut stages[index];
                 stage.ready = Some(now);
                 stage.end = now;
-                if spec.needs.iter().any(|&need| state[need] == State::Done { good: false }) {
+                stage.released_by = released;
+                let kept = match spec.trigger {
+                    "any" => released.is_none() && !spec.needs.is_empty(),
+                    "always" => false,
+                    _ => spec.needs.iter().any(|&need| state[need] == State::Done { good: false }),
+                };
+                if kept || spec.unwanted {
                     stage.result = "skip";
-                    state[index] = State::Done { good: false };
+                    stage.skip_reason = Some(if kept { "need" } else { "when" });
+                    state[index] = State::Done { good: !kept };
                 } else if spec.cached {
                     stage.cached = true;
                     state[index] = State::Done { good: true };
@@ -188,7 +231,7 @@ pub(super) fn simulate(plan: &Plan) -> SimRun {
             if was_last {
                 stage.end = now;
                 stage.result = if good { "success" } else { "failure" };
-                state[index] = State::Done { good };
+                state[index] = State::Done { good: good || spec.allow_failure };
             } else {
                 state[index] = State::Pending { not_before: now + spec.backoff, backoff: spec.backoff };
             }
@@ -246,6 +289,18 @@ impl SimRun {
                 stage.attempts.len(),
                 stage.cached
             );
+            if stage.trigger != "all" {
+                let _ = write!(attributes, r#","forensic.stage.trigger":"{}""#, stage.trigger);
+            }
+            if let Some(need) = stage.released_by {
+                let _ = write!(attributes, r#","forensic.stage.released_by":"{}""#, self.stages[need].id);
+            }
+            if let Some(reason) = stage.skip_reason {
+                let _ = write!(attributes, r#","forensic.skip_reason":"{reason}""#);
+            }
+            if stage.allow_failure {
+                let _ = write!(attributes, r#","forensic.stage.allow_failure":true"#);
+            }
             if let Some(ready) = stage.ready {
                 let _ = write!(attributes, r#","forensic.ready_time":{ready}"#);
             }
@@ -253,13 +308,16 @@ impl SimRun {
             let id = 1000 * (index as u64 + 1);
             spans.push(span(&stage.id, start, stage.end, stage.result, &attributes, id, "\"0000000000000001\""));
             for (number, attempt) in (1u64..).zip(&stage.attempts) {
-                let attributes = format!(
+                let mut attributes = format!(
                     r#""forensic.kind":"attempt","forensic.stage.id":"{}","forensic.attempt":{number},"forensic.backoff_ns":{},"cicd.pipeline.task.run.result":"{}","forensic.cpu_user_ns":{}"#,
                     stage.id,
                     attempt.backoff,
                     attempt.result,
                     (attempt.end - attempt.start) / 2
                 );
+                if stage.pool && number == 1 {
+                    attributes += r#","forensic.waited_for_pool":"gpu""#;
+                }
                 let parent = format!("\"{id:016x}\"");
                 spans.push(span("sh", attempt.start, attempt.end, attempt.result, &attributes, id + number, &parent));
             }

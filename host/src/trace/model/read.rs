@@ -1,0 +1,288 @@
+//! Spans into the model: what the attributes of run, stage and attempt spans say, in the host's own traces and in those of
+//! other writers.
+
+use super::{Attempt, Run, Stage};
+use crate::conventions::{attr, result};
+use crate::trace::load::Trace;
+use crate::trace::span::{Kind, NONE, Span, Status};
+use crate::trace::warnings::{Sort, Warnings};
+use std::collections::{HashMap, HashSet};
+
+fn text(span: Span<'_>, key: &str) -> Option<String> {
+    // Writers set what they do not know to nothing.
+    span.attribute(key)?.as_text().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn number(span: Span<'_>, key: &str) -> Option<u64> {
+    span.attribute(key)?.as_u64()
+}
+
+fn integer(span: Span<'_>, key: &str) -> Option<i64> {
+    span.attribute(key)?.as_i64()
+}
+
+fn is_true(span: Span<'_>, key: &str) -> bool {
+    span.attribute(key).and_then(|value| value.as_bool()).unwrap_or(false)
+}
+
+fn message(span: Span<'_>) -> Option<String> {
+    span.status_message().map(str::to_owned)
+}
+
+fn result_word(span: Span<'_>, key: &str) -> String {
+    text(span, key).unwrap_or_else(|| {
+        match span.status() {
+            Status::Success => result::SUCCESS,
+            Status::Error => result::FAILURE,
+        }
+        .to_owned()
+    })
+}
+
+fn attempt(span: Span<'_>) -> Attempt {
+    Attempt {
+        number: number(span, attr::ATTEMPT).unwrap_or(0),
+        start: span.start_time(),
+        end: span.end_time(),
+        result: result_word(span, attr::TASK_RESULT),
+        exit_code: integer(span, attr::EXIT_CODE),
+        signal: integer(span, attr::SIGNAL),
+        error_type: text(span, attr::ERROR_TYPE),
+        message: message(span),
+        cpu_user_ns: number(span, attr::CPU_USER_NS),
+        cpu_system_ns: number(span, attr::CPU_SYSTEM_NS),
+        peak_memory: number(span, attr::PEAK_MEMORY),
+        peak_memory_is_bound: is_true(span, attr::PEAK_MEMORY_IS_BOUND),
+        tree_peak_memory: number(span, attr::TREE_PEAK_MEMORY),
+        tree_memory_samples: number(span, attr::TREE_MEMORY_SAMPLES),
+        io_read: number(span, attr::IO_READ),
+        io_written: number(span, attr::IO_WRITTEN),
+        io_read_chars: number(span, attr::IO_READ_CHARS),
+        io_written_chars: number(span, attr::IO_WRITTEN_CHARS),
+        voluntary_switches: number(span, attr::VOLUNTARY_SWITCHES),
+        involuntary_switches: number(span, attr::INVOLUNTARY_SWITCHES),
+        oom_killed: is_true(span, attr::OOM_KILLED),
+        backoff_ns: number(span, attr::BACKOFF_NS).unwrap_or(0),
+        log_stdout: text(span, attr::LOG_STDOUT),
+        log_stderr: text(span, attr::LOG_STDERR),
+        waited_for_pool: text(span, attr::WAITED_FOR_POOL),
+        child_run: text(span, attr::CHILD_RUN),
+        escaped_processes: number(span, attr::ESCAPED_PROCESSES).unwrap_or(0),
+        pid: number(span, attr::PID),
+        inferred: span.inferred(),
+        span: span.index(),
+    }
+}
+
+fn stage(span: Span<'_>, id: &str) -> Stage {
+    Stage {
+        id: id.to_owned(),
+        needs: Some(span.attribute(attr::NEEDS).and_then(|needs| needs.as_text_list()).unwrap_or_default()),
+        index: number(span, attr::STAGE_INDEX),
+        result: result_word(span, attr::TASK_RESULT),
+        attempts: Vec::new(),
+        trigger: text(span, attr::TRIGGER),
+        released_by: text(span, attr::RELEASED_BY),
+        member_of: text(span, attr::MEMBER_OF),
+        group: text(span, attr::GROUP),
+        allow_failure: is_true(span, attr::ALLOW_FAILURE),
+        skip_reason: text(span, attr::SKIP_REASON),
+        skip_message: text(span, attr::SKIP_MESSAGE),
+        cached_from: text(span, attr::CACHED_FROM),
+        attempts_declared: number(span, attr::ATTEMPTS),
+        ready_time: number(span, attr::READY_TIME),
+        cached: is_true(span, attr::CACHED),
+        saved_ns: number(span, attr::SAVED_NS),
+        start: span.start_time(),
+        end: span.end_time(),
+        inferred: span.inferred(),
+        skipped_because: text(span, attr::SKIPPED_BECAUSE),
+        error_type: text(span, attr::ERROR_TYPE),
+        message: message(span),
+        span: Some(span.index()),
+    }
+}
+
+/// The nearest run span above a stage or attempt. They are one and two levels below it; a few more do no harm.
+fn run_above(span: Span<'_>) -> Option<usize> {
+    std::iter::successors(span.parent(), Span::parent)
+        .take(8)
+        .find(|above| above.kind() == Kind::Run)
+        .map(|s| s.index())
+}
+
+pub(super) fn native(trace: &Trace) -> Run {
+    let mut warnings = Warnings::default();
+    let runs: Vec<Span<'_>> = trace.spans().filter(|span| span.kind() == Kind::Run).collect();
+    let chosen = runs.iter().copied().find(|span| run_above(*span).is_none());
+    if runs.len() > 1 {
+        warnings.push(Sort::Model, || format!("the trace holds {} runs; this is about the first one", runs.len()));
+    }
+    let mut run = match chosen {
+        Some(span) => Run {
+            id: text(span, attr::RUN_ID),
+            pipeline: text(span, attr::PIPELINE_NAME),
+            profile: text(span, attr::PROFILE),
+            result: Some(result_word(span, attr::PIPELINE_RESULT)),
+            trace_id: Some(span.trace_id_hex()),
+            start: span.start_time(),
+            end: span.end_time(),
+            slots: number(span, attr::SLOTS),
+            cores: number(span, attr::CORES),
+            schedule_start: number(span, attr::SCHEDULE_START),
+            error_type: text(span, attr::ERROR_TYPE),
+            message: message(span),
+            inferred: span.inferred(),
+            resumed_from: text(span, attr::RESUMED_FROM),
+            parent_run: text(span, attr::PARENT_RUN),
+            parent_stage: text(span, attr::PARENT_STAGE),
+            span: Some(span.index()),
+            ..Run::default()
+        },
+        None => {
+            warnings.push(Sort::Model, || {
+                "the run's own span is missing; it was taken to last from the first start to the last time seen"
+                    .to_owned()
+            });
+            let spans = || trace.spans().filter(|span| !span.in_report());
+            Run {
+                trace_id: spans().find(|span| span.kind() != Kind::Other).map(|span| span.trace_id_hex()),
+                start: spans().map(|span| span.start_time()).min().unwrap_or(0),
+                end: spans().map(|span| span.end_time()).max().unwrap_or(0),
+                inferred: true,
+                ..Run::default()
+            }
+        }
+    };
+    run.has_dag = true;
+
+    let ours = |span: &Span<'_>| run_above(*span).is_none_or(|above| Some(above) == run.span);
+    let mut stages: Vec<Stage> = Vec::new();
+    let mut places: HashMap<u32, usize> = HashMap::new();
+    for span in trace.spans().filter(|span| span.kind() == Kind::Stage).filter(ours) {
+        let mut key = span.stage_index();
+        if key == NONE {
+            // Named by its id, says the format.
+            key = trace.stages.get(span.name()).unwrap_or(NONE);
+        }
+        let id = if key == NONE { span.name() } else { trace.stages.text(key) };
+        if key != NONE && places.contains_key(&key) {
+            warnings.push(Sort::Model, || format!("stage {id} is there more than once; its first span was taken"));
+            continue;
+        }
+        if key != NONE {
+            places.insert(key, stages.len());
+        }
+        stages.push(stage(span, id));
+    }
+    for span in trace.spans().filter(|span| span.kind() == Kind::Attempt).filter(ours) {
+        let key = span.stage_index();
+        if key == NONE {
+            warnings.push(Sort::Model, || format!("attempt span {:?} names no stage and was left out", span.name()));
+            continue;
+        }
+        let place = *places.entry(key).or_insert_with(|| {
+            let id = trace.stages.text(key);
+            warnings.push(Sort::Model, || {
+                format!("stage {id} has attempts but no span of its own; what it needs is unknown")
+            });
+            stages.push(Stage { id: id.to_owned(), start: span.start_time(), inferred: true, ..Stage::default() });
+            stages.len() - 1
+        });
+        stages[place].attempts.push(attempt(span));
+    }
+    for stage in &mut stages {
+        stage.attempts.sort_by_key(|attempt| (attempt.number, attempt.start, attempt.end));
+        for (index, attempt) in (1..).zip(&mut stage.attempts) {
+            if attempt.number == 0 {
+                attempt.number = index;
+            }
+        }
+        stage.inferred |= stage.attempts.iter().any(|attempt| attempt.inferred);
+        let found = stage.attempts.len() as u64;
+        if let Some(declared) = stage.attempts_declared.filter(|declared| *declared != found) {
+            let id = &stage.id;
+            warnings.push(Sort::Model, || format!("stage {id} had {declared} attempts, but {found} are in the trace"));
+        }
+        if let (None, Some(last)) = (stage.span, stage.attempts.last()) {
+            (stage.end, stage.result) = (last.end, last.result.clone());
+        }
+    }
+    stages.sort_by(|a, b| {
+        let key = |s: &Stage| (s.index.unwrap_or(u64::MAX), s.start);
+        key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
+    });
+    check(&run, &stages, &mut warnings);
+    run.stages = stages;
+    run.warnings = warnings;
+    run
+}
+
+/// Looks for what does not fit together.
+fn check(run: &Run, stages: &[Stage], warnings: &mut Warnings) {
+    let ids: HashSet<&str> = stages.iter().map(|stage| &*stage.id).collect();
+    for stage in stages {
+        for need in stage.needs.iter().flatten().filter(|need| !ids.contains(&***need)) {
+            warnings.push(Sort::Model, || {
+                format!("stage {} needs {need}, which is not in the trace; this need was not counted", stage.id)
+            });
+        }
+        for attempt in &stage.attempts {
+            if attempt.start < run.start || attempt.end > run.end {
+                warnings.push(Sort::Model, || {
+                    format!(
+                        "attempt {} of stage {} reaches beyond its run; only what lies within is counted",
+                        attempt.number, stage.id
+                    )
+                });
+            }
+        }
+    }
+}
+
+/// A trace of another writer (`DESIGN` 6): the children of each root span are its stages, one attempt each.
+pub(super) fn foreign(trace: &Trace) -> Run {
+    let mut stages: Vec<Stage> = trace
+        .foreign_stages
+        .iter()
+        .filter_map(|index| trace.span(*index as usize))
+        .map(|span| Stage {
+            needs: None,
+            attempts: vec![Attempt { number: 1, ..attempt(span) }],
+            ..stage(span, span.name())
+        })
+        .collect();
+    stages.sort_by(|a, b| (a.start, &a.id, a.end).cmp(&(b.start, &b.id, b.end)));
+    let own_roots = || {
+        trace
+            .spans()
+            .filter(|span| span.parent().is_none() && !span.in_report())
+            .filter(|span| trace.foreign_stages.binary_search(&(span.index() as u32)).is_err())
+    };
+    let starts = own_roots().map(|span| span.start_time()).chain(stages.iter().map(|stage| stage.start));
+    let ends = own_roots().map(|span| span.end_time()).chain(stages.iter().map(|stage| stage.end));
+    let failed = own_roots().any(|span| span.status() == Status::Error) || stages.iter().any(|s| !s.succeeded());
+    let single_root = own_roots().next().filter(|_| own_roots().count() == 1);
+    let mut run = Run {
+        trace_id: trace.span(0).map(|span| span.trace_id_hex()),
+        start: starts.min().unwrap_or(0),
+        end: ends.max().unwrap_or(0),
+        result: trace.span(0).map(|_| if failed { result::FAILURE } else { result::SUCCESS }.to_owned()),
+        inferred: own_roots().next().is_none() && !trace.is_empty() || own_roots().any(|span| span.inferred()),
+        message: single_root.and_then(message),
+        span: single_root.map(|span| span.index()),
+        ..Run::default()
+    };
+    let mut warnings = Warnings::default();
+    if !trace.is_empty() {
+        warnings.push(Sort::Model, || {
+            "no span of this trace is marked as run, stage or attempt: the children of each root span were taken for \
+             its stages, and what needs the DAG is unknown"
+                .to_owned()
+        });
+    }
+    check(&run, &stages, &mut warnings);
+    run.stages = stages;
+    run.warnings = warnings;
+    run
+}
