@@ -36,6 +36,17 @@ pub const REPORTS: &str = "reports";
 /// Components that the reports were made with, where they are not part of the host.
 pub const PLUGINS: &str = "plugins";
 
+/// The folder that the runs of a root folder are in.
+pub fn runs_folder(root: &Path) -> PathBuf {
+    root.join(RUNS)
+}
+
+/// Name of the run below `root` that `latest` points to.
+pub fn latest_run(root: &Path) -> Option<String> {
+    let target = fs::read_link(root.join("summaries").join(LATEST)).ok()?;
+    target.file_name()?.to_str().map(str::to_owned)
+}
+
 /// A checked run id: `[A-Za-z0-9._-]`, no leading dot, 128 characters at most.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(String);
@@ -108,6 +119,14 @@ pub enum DirectoryError {
     /// There is none.
     #[error("there is no run at {}: name a run id of this root folder (see `--root`) or a run directory", .0.display())]
     Missing(PathBuf),
+    /// Several begin so.
+    #[error("{prefix} could be any of {} runs: {}", ids.len(), few(ids))]
+    Ambiguous {
+        /// What was given.
+        prefix: String,
+        /// The runs that begin so.
+        ids: Vec<String>,
+    },
     /// Neither a run id nor a folder.
     #[error(transparent)]
     BadId(#[from] BadRunId),
@@ -167,7 +186,7 @@ impl RunDirectory {
         }
     }
 
-    /// Finds a run as a person names it: `latest`, a run id of `root`, or the path of a run directory.
+    /// Finds a run as a person names it: `latest`, a run id of `root` or the beginning of one, or the path of a run directory.
     ///
     /// # Errors
     /// Where there is none.
@@ -178,6 +197,10 @@ impl RunDirectory {
                 root.join("summaries").join(LATEST)
             } else {
                 runs.join(RunId::parse(text)?.as_str())
+            };
+            let path = match path.is_dir() || name.is_dir() || text == LATEST {
+                true => path,
+                false => beginning(&runs, text)?.unwrap_or(path),
             };
             if path.is_dir() || !name.is_dir() {
                 return Self::open(path.canonicalize().unwrap_or(path));
@@ -276,6 +299,25 @@ impl RunDirectory {
         std::os::unix::fs::symlink(Path::new(runs_name).join(name), &temporary)?;
         fs::rename(&temporary, summaries.join(LATEST)).inspect_err(|_| drop(fs::remove_file(&temporary)))
     }
+}
+
+/// The only run whose id begins so; `None` where none does.
+fn beginning(runs: &Path, prefix: &str) -> Result<Option<PathBuf>, DirectoryError> {
+    let names = fs::read_dir(runs).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut ids: Vec<String> = names.filter(|name| name.starts_with(prefix) && runs.join(name).is_dir()).collect();
+    match ids.len() {
+        0 | 1 => Ok(ids.pop().map(|id| runs.join(id))),
+        _ => {
+            ids.sort_unstable_by(|a, b| b.cmp(a));
+            Err(DirectoryError::Ambiguous { prefix: prefix.to_owned(), ids })
+        }
+    }
+}
+
+/// The first of a list, for a message.
+fn few(ids: &[String]) -> String {
+    let more = if ids.len() > 5 { ", …" } else { "" };
+    format!("{}{more}", ids[..ids.len().min(5)].join(", "))
 }
 
 /// Whether a file of the run directory, by its path below it, is written by the host itself: record, trace,

@@ -5,15 +5,18 @@
 
 pub mod authoring;
 pub mod builtins;
+pub mod ci;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod conventions;
 pub mod dag;
 pub mod directory;
+pub mod environment;
 pub mod events;
 pub mod evidence;
 pub mod files;
+pub mod graph;
 pub mod limits;
 pub mod lock;
 pub mod pipeline;
@@ -23,6 +26,7 @@ pub mod redact;
 pub mod registry;
 pub mod report;
 pub mod run;
+pub mod runs;
 pub mod settings;
 pub mod telemetry;
 pub mod trace;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use forensic_host::dag::{Stop, StopReason};
+use forensic_host::dag::{Neighbours, Stop, StopReason};
 use forensic_host::directory::RunId;
 use forensic_host::events::Silent;
 use forensic_host::run::{Fetching, PluginSettings, QuantSdk, RunOptions, RunOutcome};
@@ -23,6 +23,9 @@ fn run(bench: &Bench, id: &str, stop: Stop) -> RunOutcome {
             policy: Default::default(),
         },
         signing_key: None,
+        selection: forensic_host::plan::Selection::default(),
+        resume: None,
+        neighbours: Neighbours::Possible,
         stop,
     };
     QuantSdk::run_pipeline(&pipeline, options, &mut Silent).unwrap()
@@ -76,5 +79,6 @@ fn the_record_tells_the_history_and_the_baseline() {
     assert_eq!(history, [("second", "failure"), ("first", "success")]);
     let baseline = third.baseline.unwrap();
     assert_eq!(baseline.run_id, "first");
-    assert_eq!(baseline.stages[0].0, "a");
+    assert_eq!((baseline.stages[0].0.as_str(), baseline.stages[0].1.runs), ("a", 1));
+    assert_eq!(baseline.wall.map(|wall| wall.runs), Some(1));
 }

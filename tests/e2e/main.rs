@@ -4,11 +4,17 @@
 
 mod authoring;
 mod cancel;
+mod ci;
 mod dag;
 mod disk;
+mod environment;
 mod example;
 mod export;
+mod flow;
+mod flow_reports;
 mod forward;
+mod graph;
+mod init;
 mod library;
 mod otlp;
 mod recover;
@@ -16,10 +22,14 @@ mod recover;
 #[expect(dead_code, reason = "shared with the library's own tests")]
 mod registry_server;
 mod reports;
+mod robust;
+mod runs;
 mod sandbox;
 mod secrets;
+mod shells;
 mod summarize;
 mod support;
+mod terminal;
 mod together;
 mod tools;
 mod trace_file;

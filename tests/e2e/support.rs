@@ -58,6 +58,9 @@ impl Bench {
             .current_dir(self.path())
             .env("XDG_CACHE_HOME", shared_cache())
             .env("NO_COLOR", "1")
+            .env_remove("CI")
+            .env_remove("GITHUB_ACTIONS")
+            .env_remove("GITLAB_CI")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

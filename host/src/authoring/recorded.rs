@@ -107,7 +107,7 @@ pub fn render(
     let fuel = std::mem::take(&mut section.fuel);
     section.plugin.digest = String::new();
     let sections = [section];
-    let (rendered, _) = render_report(&directory, &record, &sections, masked, &redactor, None)?;
+    let (rendered, _) = render_report(&directory, &record, &sections, masked, &redactor, None, None)?;
     let markdown = rendered.sections.into_iter().map(|(_, markdown)| markdown).collect();
     let [section] = sections;
     Ok(Rendering { markdown, document: document(&rendered.json, &section)?, section, fuel, usage: answer.usage })

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::progress::Choice;
 use crate::authoring::Language;
-use crate::pipeline::FailOn;
+use crate::pipeline::{FailOn, FailurePolicy};
+use crate::plan::{Force, Selection};
 use crate::trace::export::Format as ExportFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -14,7 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 success; 1 a stage failed; 2 usage or configuration; 3 timeout of the run; \
-                  4 findings or a report stage failed the policy; 130, 143 stopped by a signal; 70 a fault of forensic-host."
+                  4 findings or a report stage failed the policy; 129, 130, 143 stopped by a signal; 70 a fault of forensic-host."
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -40,12 +42,17 @@ pub(super) enum Command {
     Run(RunCommand),
     /// Check a pipeline and run nothing
     Validate(ValidateCommand),
+    /// Say what a run would do: order, what is reused and why not, how long it may take
+    Plan(PlanCommand),
     /// Write the report of a finished run again, from its run directory alone
     Report(ReportCommand),
     /// Complete the record of a run that was killed, from its journal
     Recover(RecoverCommand),
     /// Check that a run directory is what the run left behind
     Verify(VerifyCommand),
+    /// Look at runs, compare them, remove old ones
+    #[command(subcommand)]
+    Runs(super::runs::RunsCommand),
     /// Look into traces
     #[command(subcommand)]
     Trace(TraceCommand),
@@ -54,6 +61,95 @@ pub(super) enum Command {
     Plugin(PluginCommand),
     /// Print the WIT package that report plugins are written against
     Wit(WitCommand),
+    /// Draw a pipeline: what needs what
+    Graph(GraphCommand),
+    /// Make a first pipeline that runs at once
+    Init(InitCommand),
+    /// Print the JSON Schema of pipeline.toml, for editors
+    Schema,
+    /// Print completions for a shell
+    Completions(CompletionsCommand),
+    /// Print the manual page, or write one for each command
+    Man(ManCommand),
+}
+
+/// What a CI system is told.
+#[derive(Debug, Args)]
+pub(super) struct CiArgs {
+    /// Tell this CI system how it went, in its own words; auto: the one that the environment names
+    #[arg(long, value_enum, value_name = "SYSTEM", default_value_t = CiWord::Auto)]
+    pub(super) ci: CiWord,
+    /// Write stages and findings as JUnit XML to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+    /// Write run id, result and paths as NAME=value lines to this file, such as for GitLab's dotenv reports
+    #[arg(long, value_name = "FILE")]
+    pub(super) ci_dotenv: Option<PathBuf>,
+}
+
+/// A CI system, or how to find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CiWord {
+    /// As the environment says
+    Auto,
+    /// GitHub Actions
+    Github,
+    /// GitLab CI
+    Gitlab,
+    /// None: it is told nothing
+    None,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GraphCommand {
+    /// The pipeline
+    #[arg(default_value = "pipeline.toml")]
+    pub(super) pipeline: PathBuf,
+    /// As what: a drawing for the terminal, a Mermaid flowchart, a Graphviz digraph, JSON
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    pub(super) format: GraphFormat,
+    /// Show every member of a matrix instead of one with a count
+    #[arg(long)]
+    pub(super) all: bool,
+}
+
+/// A format of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    Text,
+    Mermaid,
+    Dot,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitCommand {
+    /// The folder; made if it isn't there
+    #[arg(default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// What the stages are written in
+    #[arg(long, value_enum, default_value_t = InitTemplate::Python)]
+    pub(super) template: InitTemplate,
+}
+
+/// What a first pipeline's stages are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum InitTemplate {
+    Python,
+    Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsCommand {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManCommand {
+    /// Write a page for each command to this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -70,6 +166,12 @@ pub(super) struct RunCommand {
     /// Attempts that may run at once [default: the pipeline's `max_parallel`, else the number of processors]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) max_parallel: Option<u32>,
+    #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+    /// What a failed stage means for the others: continue, finish-running, stop [default: the pipeline's `on_failure`, else
+    /// continue]
+    #[arg(long, value_name = "POLICY", value_parser = on_failure)]
+    pub(super) on_failure: Option<FailurePolicy>,
     /// Sign the run's evidence with this Ed25519 private key (PEM) [default: FORENSIC_SIGNING_KEY names the file]
     #[arg(long, value_name = "FILE")]
     pub(super) sign_key: Option<PathBuf>,
@@ -86,7 +188,59 @@ pub(super) struct RunCommand {
     /// else never]
     #[arg(long, value_name = "SEVERITY", value_parser = fail_on)]
     pub(super) fail_on: Option<FailOn>,
-    /// What to print to standard output at the end
+    /// How to show the run on standard error
+    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    pub(super) progress: Choice,
+    #[command(flatten)]
+    pub(super) ci: CiArgs,
+    /// What to print to standard output: nothing (text), or what happens, as lines of JSON (docs/events.md)
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+/// Which stages run, and whose results are reused.
+#[derive(Debug, Default, Args)]
+pub(super) struct SelectionArguments {
+    /// Reuse what this run left behind, where nothing has changed: a run id, a run directory, or `latest`
+    #[arg(long, value_name = "RUN")]
+    pub(super) resume: Option<PathBuf>,
+    /// Run this stage and all that depends on it again, and reuse the rest (of `latest`, if no run is named); an id, a glob, or
+    /// group:NAME; may be given several times
+    #[arg(long, value_name = "STAGE")]
+    pub(super) from: Vec<String>,
+    /// Run only this stage and what it needs; may be given several times
+    #[arg(long, value_name = "STAGE")]
+    pub(super) only: Vec<String>,
+    /// Reuse nothing, or nothing of this stage; may be given several times
+    #[arg(long, value_name = "STAGE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(super) force: Vec<String>,
+}
+
+impl SelectionArguments {
+    pub(super) fn selection(&self) -> Selection {
+        let force = match self.force.as_slice() {
+            [] => Force::No,
+            all if all.iter().any(String::is_empty) => Force::All,
+            patterns => Force::Patterns(patterns.to_vec()),
+        };
+        Selection { from: self.from.clone(), only: self.only.clone(), force }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanCommand {
+    /// The pipeline
+    #[arg(default_value = "pipeline.toml")]
+    pub(super) pipeline: PathBuf,
+    /// Folder that runs go below [default: the pipeline's `root`, else data/artifacts]
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) root: Option<PathBuf>,
+    /// Attempts that may run at once [default: the pipeline's `max_parallel`, else the number of processors]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(super) max_parallel: Option<u32>,
+    #[command(flatten)]
+    pub(super) selection: SelectionArguments,
+    /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }
@@ -136,6 +290,22 @@ pub(super) struct ReportCommand {
     /// Sign the evidence anew with this Ed25519 private key (PEM), should the report have changed
     #[arg(long, value_name = "FILE")]
     pub(super) sign_key: Option<PathBuf>,
+    /// Print the report to standard output, too [default: only write its files]
+    #[arg(long, value_enum)]
+    pub(super) format: Option<ReportFormat>,
+    #[command(flatten)]
+    pub(super) ci: CiArgs,
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For people, as wide as the terminal (COLUMNS, else 80, where there is none)
+    Text,
+    /// For programs: forensic_report.json
+    Json,
+    /// The paths of its files
+    Paths,
 }
 
 #[derive(Debug, Args)]
@@ -316,6 +486,11 @@ pub(super) struct WitCommand {
 fn fail_on(word: &str) -> Result<FailOn, String> {
     let choice = FailOn::ALL.into_iter().find(|choice| choice.as_str() == word);
     choice.ok_or_else(|| "expected never, error, warning or info".to_owned())
+}
+
+fn on_failure(word: &str) -> Result<FailurePolicy, String> {
+    let choice = FailurePolicy::ALL.into_iter().find(|choice| choice.as_str() == word);
+    choice.ok_or_else(|| "expected continue, finish-running or stop".to_owned())
 }
 
 /// For people or for programs.

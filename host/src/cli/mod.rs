@@ -3,13 +3,21 @@
 //! Human output goes to standard error, data to standard output.
 
 mod args;
+mod ci;
+mod completions;
 mod exit;
 mod explain;
+mod graph;
+mod init;
+mod man;
+mod plan;
 mod plugin;
 mod progress;
 mod recover;
 mod report;
 mod run;
+mod runs;
+mod schema;
 mod signals;
 mod trace;
 mod validate;
@@ -53,14 +61,21 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Run(ref command) => run::run(command, &arguments.common),
         Command::Validate(ref command) => validate::validate(command, &arguments.common),
+        Command::Plan(ref command) => plan::plan(command, &arguments.common),
         Command::Report(ref command) => report::report(command, &arguments.common),
         Command::Recover(ref command) => recover::recover(command, &arguments.common),
         Command::Verify(ref command) => verify::verify(command, &arguments.common),
+        Command::Runs(ref command) => runs::runs(command, &arguments.common),
         Command::Trace(TraceCommand::Summarize(ref command)) => trace::summarize(command),
         Command::Trace(TraceCommand::Export(ref command)) => trace::export(command),
         Command::Trace(TraceCommand::Merge(ref command)) => trace::merge(command, &arguments.common),
         Command::Plugin(ref command) => plugin::plugin(command, &arguments.common),
         Command::Wit(ref command) => wit::wit(command),
+        Command::Graph(ref command) => graph::graph(command),
+        Command::Init(ref command) => init::init(command, &arguments.common),
+        Command::Schema => schema::schema(),
+        Command::Completions(ref command) => completions::completions(command),
+        Command::Man(ref command) => man::man(command),
     };
     match outcome {
         Ok(exit) => exit.into(),
@@ -72,15 +87,26 @@ pub fn main() -> ExitCode {
 }
 
 /// glibc gives every thread a heap of its own that never shrinks; a few megabytes each for threads that mostly wait.
-#[cfg(target_env = "gnu")]
-#[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
 fn one_heap() {
-    // SAFETY: a plain setting of the allocator; no other thread runs yet.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    #[cfg(target_env = "gnu")]
+    allocator(libc::M_ARENA_MAX, 1);
 }
 
-#[cfg(not(target_env = "gnu"))]
-fn one_heap() {}
+/// For what stays a long time: glibc keeps large blocks once some were freed, where spans come in floods two megabytes that nobody
+/// uses. To give them back each time costs what is over soon too much.
+fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    for setting in [libc::M_MMAP_THRESHOLD, libc::M_TRIM_THRESHOLD] {
+        allocator(setting, 64 << 10);
+    }
+}
+
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "mallopt has no safe wrapper")]
+fn allocator(setting: i32, value: i32) {
+    // SAFETY: a plain setting of the allocator, which has a lock of its own.
+    unsafe { libc::mallopt(setting, value) };
+}
 
 /// A command that could not do its work, with the exit code that says whose fault it is.
 struct Failure {
@@ -113,7 +139,7 @@ fn complain(error: &anyhow::Error) {
             last = cause;
         }
     }
-    drop(writeln!(anstream::stderr(), "{text}"));
+    progress::say(format_args!("{text}"));
 }
 
 /// Prints data to standard output. A reader that has gone away (`| head`) is no error.

@@ -3,13 +3,12 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use super::args::{Common, Format, RunCommand};
+use super::ci::Ci;
 use super::progress::{BAD, GOOD, Level, Progress, say};
-use super::{Exit, Failure, Outcome, explain, plugin_settings, print, signals, signing_key, trusting, validate};
+use super::{Exit, Failure, Outcome, explain, plugin_settings, signals, signing_key, trusting, validate};
 use crate::conventions::result;
-use crate::dag::{Stop, StopReason};
+use crate::dag::{Neighbours, Stop, StopReason};
 use crate::directory::{DEFAULT_ROOT, DirectoryError, RunId, TRACE};
 use crate::limits::{Limits, Maxima, TABLE};
 use crate::pipeline::{FailOn, Pipeline};
@@ -17,8 +16,10 @@ use crate::run::{QuantSdk, Reported, RunError, RunOptions, RunOutcome};
 use crate::units::{duration, maybe_duration, percent, ratio};
 
 pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
+    let mut ci = Ci::of(&command.ci, true);
     let run_id = command.run_id.as_deref().map(RunId::parse).transpose().map_err(Failure::usage)?;
     let mut pipeline = validate::load(&command.pipeline)?;
+    pipeline.on_failure = command.on_failure.unwrap_or(pipeline.on_failure);
     pipeline.fail_on = command.fail_on.unwrap_or(pipeline.fail_on);
     let mut plugins = trusting(plugin_settings()?, &command.pipeline, command.locked)?;
     for text in &command.max_limit {
@@ -37,26 +38,35 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
         max_parallel: command.max_parallel,
         plugins,
         signing_key: signing_key(command.sign_key.as_deref())?,
+        selection: command.selection.selection(),
+        resume: command.selection.resume.clone(),
+        // Plugins are compiled before and after the stages.
+        neighbours: Neighbours::None,
         stop,
     };
-    let mut progress = Progress::new(level(common));
-    let outcome = QuantSdk::run_pipeline(&pipeline, options, &mut progress).map_err(|error| match error {
-        RunError::Directory(DirectoryError::Exists { .. }) | RunError::Component(_) | RunError::Secret(_) => {
-            Failure::usage(error)
-        }
+    super::give_memory_back();
+    let mut progress =
+        Progress::new(level(common), command.progress, command.format == Format::Json, options.stop.clone());
+    let outcome = QuantSdk::run_pipeline(&pipeline, options, &mut ci.watch(&mut progress));
+    match &outcome {
+        Ok(outcome) => progress.ended(outcome),
+        Err(error) => progress.aborted(error),
+    }
+    let outcome = outcome.map_err(|error| match error {
+        RunError::Directory(DirectoryError::Exists { .. })
+        | RunError::Component(_)
+        | RunError::Environment(_)
+        | RunError::Plan(_)
+        | RunError::Secret(_) => Failure::usage(error),
         _ => Failure::internal(error),
     })?;
     let exit = exit_code(&outcome);
 
-    if command.format == Format::Json {
-        let text = serde_json::to_string_pretty(&Ended::of(&outcome)).map_err(Failure::internal)?;
-        print(&(text + "\n"))?;
-    }
     conclude(&outcome);
     if outcome.record.succeeded() {
         tell_policy(&outcome.reported, outcome.record.fail_on);
     }
-    Ok(exit)
+    ci.conclude(&outcome.directory, &outcome.reported.report, Some(&pipeline), exit)
 }
 
 pub(super) fn level(common: &Common) -> Level {
@@ -112,38 +122,6 @@ pub(super) fn tell_policy(reported: &Reported, fail_on: FailOn) {
         say(format_args!(
             "{BAD}policy{BAD:#}  {findings} finding{s} of severity {fail_on} or worse (`--fail-on {fail_on}`)"
         ));
-    }
-}
-
-/// What `--format json` prints.
-#[derive(Serialize)]
-struct Ended<'a> {
-    run_id: &'a str,
-    result: &'a str,
-    run_directory: String,
-    trace: String,
-    report: String,
-    wall_ns: Option<u64>,
-    failed_reports: Vec<&'a str>,
-}
-
-impl<'a> Ended<'a> {
-    fn of(outcome: &'a RunOutcome) -> Self {
-        Self {
-            run_id: &outcome.record.run_id,
-            result: &outcome.record.result,
-            run_directory: outcome.directory.display().to_string(),
-            trace: outcome.directory.join(TRACE).display().to_string(),
-            report: outcome.reported.report.display().to_string(),
-            wall_ns: outcome.reported.summary.as_ref().map(|summary| summary.wall_ns),
-            failed_reports: outcome
-                .reported
-                .reports
-                .iter()
-                .filter(|report| report.failure.is_some())
-                .map(|report| report.id.as_str())
-                .collect(),
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use super::args::{Common, Format, ValidateCommand};
+use super::progress::say;
 use super::run::colors;
 use super::{Exit, Failure, Outcome, print};
 use crate::builtins;
@@ -13,8 +14,7 @@ pub(super) fn validate(command: &ValidateCommand, common: &Common) -> Outcome {
         Ok(pipeline) => {
             match command.format {
                 Format::Json => print("[]\n")?,
-                Format::Text if !common.quiet => drop(writeln!(
-                    std::io::stderr(),
+                Format::Text if !common.quiet => say(format_args!(
                     "{}: {} is valid: {} stages, {} report stages",
                     command.pipeline.display(),
                     pipeline.name,
@@ -48,7 +48,11 @@ fn refuse(error: LoadError) -> Failure {
 
 /// Prints all that is wrong with a file; `what` it is.
 pub(super) fn refuse_file(diagnostics: &Diagnostics, what: &str) -> Failure {
-    drop(write!(std::io::stderr(), "{}", diagnostics.render(colors())));
+    if super::ci::reads_along() {
+        super::ci::print_log(&diagnostics.render(false));
+    } else {
+        drop(write!(std::io::stderr(), "{}", diagnostics.render(colors())));
+    }
     let count = diagnostics.count();
     Failure::usage(anyhow::anyhow!(
         "the {what} has {count} mistake{}; nothing was run",

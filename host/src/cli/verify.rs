@@ -152,7 +152,7 @@ fn number(size: Option<u64>) -> String {
 }
 
 /// Text from a directory that nobody vouches for: what steers a terminal or turns the reading direction is shown as a code.
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     let steers = |c: char| {
         c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };

@@ -9,7 +9,9 @@ pub(crate) mod calling;
 mod components;
 mod guest_spans;
 mod history;
+mod outcomes;
 mod parent;
+mod planning;
 mod rebuild;
 mod record;
 mod recover;
@@ -21,10 +23,12 @@ mod trust;
 pub use calling::Usage;
 pub use components::{Component, ComponentError, Fetching};
 pub use parent::Parent;
+pub use planning::{PlanError, PlanOptions, Planned, Preview, PreviewError, plan_run, pool_sizes, preview};
 pub use rebuild::rebuild;
+pub(crate) use record::{CACHED, LEFT_OUT, RUNNING, SCHEMA as RECORD_SCHEMA};
 pub use record::{
-    Baseline, PastRun, PipelineRecord, RedactionRecord, ReportRecord, RunRecord, StageCounts, StageRecord,
-    TelemetryRecord,
+    HostRecord, PastRun, PipelineRecord, RecordError, RedactionRecord, ReportRecord, RunRecord, StageCounts,
+    StageRecord, TelemetryRecord,
 };
 pub use recover::{RecoverError, Recovered, recover};
 pub(crate) use reporting::render;

@@ -10,9 +10,10 @@ use crate::directory::{REPORTS, RunDirectory};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{SignatureState, SigningKey, Verdict, sign, verify};
 use crate::redact::Redactor;
+use crate::report::text::Terminal;
 
 /// Writes the reports of a finished run again, from its run directory alone. `key` signs what comes of it, where it is
-/// not what was there.
+/// not what was there. `terminal`: also drawn as text for this one.
 ///
 /// # Errors
 /// [`ReportError`]. A plugin that fails is none: the report says so.
@@ -20,6 +21,7 @@ pub fn rebuild(
     directory: &RunDirectory,
     plugins: &PluginSettings,
     key: Option<&SigningKey>,
+    terminal: Option<Terminal>,
     observer: &mut dyn Observer,
 ) -> Result<(RunRecord, Reported), ReportError> {
     let mut record = RunRecord::load(directory)?;
@@ -41,7 +43,7 @@ pub fn rebuild(
         observer.on_event(&RunEvent::Warning { text });
     }
     let called = call_plugins(directory, &record, plugins, &redactor, None, None, observer)?;
-    let drawn = draw(directory, &record, called, &redactor, note.as_deref())?;
+    let drawn = draw(directory, &record, called, &redactor, note.as_deref(), terminal)?;
     let reported = match verdict {
         Some(verdict) if altered.is_empty() => replace(directory, &mut record, drawn, key, &verdict)?,
         // The evidence stays as it is: it tells of the new report too that it is not what the run left behind.

@@ -15,11 +15,16 @@ use crate::files::sha256;
 use crate::limits::{Limits, Maxima, TABLE};
 use crate::pipeline::{FailOn, OnFailure, Pipeline, Redaction, ReportStage, Secrets, Trigger};
 use crate::redact::Redactor;
+use crate::report::Baseline;
 use crate::telemetry::Ledger;
 use crate::telemetry::otlp::forward::Forwarded;
 
 /// Name and version of the format.
-pub(super) const SCHEMA: &str = "forensic.run/1";
+pub(crate) const SCHEMA: &str = "forensic.run/1";
+/// The word in [`RunRecord::stage_results`] for stages whose result came from an earlier run.
+pub(crate) const CACHED: &str = "cached";
+/// The same for stages that were not asked for.
+pub(crate) const LEFT_OUT: &str = "left_out";
 
 /// The record of a run. Times are Unix ns, durations ns, sizes bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,8 +63,12 @@ pub struct RunRecord {
     pub telemetry: TelemetryRecord,
     /// Stages by result.
     pub stages: StageCounts,
-    /// Duration of each stage, in declaration order: what a later run compares itself with.
+    /// Duration of each stage that was executed and succeeded, in declaration order, from its first attempt's start to its end:
+    /// what a later run compares itself with.
     pub stage_durations: Vec<(String, u64)>,
+    /// Ids of all other stages, in declaration order, by how they ended: a result word, `cached` or `left_out`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stage_results: BTreeMap<String, Vec<String>>,
     /// From which severity findings fail the run.
     #[serde(default)]
     pub fail_on: FailOn,
@@ -67,7 +76,7 @@ pub struct RunRecord {
     pub reports: Vec<ReportRecord>,
     /// Earlier runs of the same pipeline, as they were known when this one ended; newest first.
     pub history: Vec<PastRun>,
-    /// The newest earlier run that succeeded.
+    /// What earlier runs that succeeded took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
     /// Every file that the run left behind; absent while it runs.
@@ -344,17 +353,6 @@ pub struct PastRun {
     pub spans: u64,
 }
 
-/// The run that this one is compared with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Baseline {
-    /// Its id.
-    pub run_id: String,
-    /// Its total duration.
-    pub wall_ns: u64,
-    /// Duration of each of its stages.
-    pub stages: Vec<(String, u64)>,
-}
-
 /// Why a record can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -421,8 +419,6 @@ impl RunRecord {
             start_time,
             end_time: None,
             trace_id,
-            resumed_from: None,
-            parent: None,
             spans: None,
             redaction: RedactionRecord {
                 secrets: pipeline.secrets.clone(),
@@ -432,6 +428,9 @@ impl RunRecord {
             telemetry: TelemetryRecord::default(),
             stages: StageCounts { total: pipeline.stages.len() as u32, ..StageCounts::default() },
             stage_durations: Vec::new(),
+            stage_results: BTreeMap::new(),
+            resumed_from: None,
+            parent: None,
             fail_on: pipeline.fail_on,
             reports: Vec::new(),
             history: Vec::new(),
@@ -498,4 +497,4 @@ impl RunRecord {
 }
 
 /// Result of a run that has none yet.
-pub(super) const RUNNING: &str = "running";
+pub(crate) const RUNNING: &str = "running";

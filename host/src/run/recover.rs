@@ -91,12 +91,7 @@ pub fn recover(directory: &RunDirectory) -> Result<Option<Recovered>, RecoverErr
             cached: run.stages.iter().map(|stage| u32::from(stage.cached)).sum(),
             ..StageCounts::of_words(run.stages.iter().map(|stage| stage.result.as_str()))
         };
-        record.stage_durations = run
-            .stages
-            .iter()
-            .filter(|stage| stage.result == result::SUCCESS && !stage.cached)
-            .map(|stage| (stage.id.clone(), stage.end.saturating_sub(stage.start)))
-            .collect();
+        super::outcomes::of_trace(&mut record, &run);
     }
     let evidence = Evidence::take(directory.dir(), Taken::Recovery, Clock::start().now());
     record.evidence = Some(evidence.map_err(failed(&record.run_id))?);

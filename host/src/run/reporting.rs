@@ -24,9 +24,8 @@ use crate::evidence::{SignError, VerifyError};
 use crate::pipeline::FailOn;
 use crate::plugin::{EngineError, GuestSpans};
 use crate::redact::{Redactor, RuleError};
-use crate::report::{
-    self, Baseline, Failure, FindingCounts, LogTail, Rendered, ReportInput, RunFacts, Section, Status,
-};
+use crate::report::text::Terminal;
+use crate::report::{self, Failure, FindingCounts, LogTail, Rendered, ReportInput, RunFacts, Section, Status};
 use crate::telemetry::RunTelemetry;
 use crate::trace::{Run, Summary, inside, summarize};
 
@@ -78,6 +77,8 @@ pub struct Reported {
     pub findings: FindingCounts,
     /// The metrics, where there is a trace.
     pub summary: Option<Arc<Summary>>,
+    /// The report for a terminal, if it was asked for.
+    pub text: Option<String>,
 }
 
 /// What a report stage came to.
@@ -215,8 +216,9 @@ pub(super) fn draw(
     Called { sections, masked: words }: Called,
     redactor: &Redactor,
     note: Option<&str>,
+    terminal: Option<Terminal>,
 ) -> Result<Drawn, ReportError> {
-    let (rendered, summary) = render(directory, record, &sections, words, redactor, note)?;
+    let (rendered, summary) = render(directory, record, &sections, words, redactor, note, terminal)?;
     let mut files: Vec<(String, String)> =
         rendered.sections.into_iter().map(|(id, markdown)| (format!("{id}.md"), markdown)).collect();
     files.push((format!("{REPORT}.html"), rendered.html));
@@ -234,10 +236,14 @@ pub(super) fn draw(
         })
         .collect();
     let report = directory.path().join(REPORTS).join(format!("{REPORT}.md"));
-    Ok(Drawn { files, reported: Reported { report, reports, findings: rendered.findings, summary } })
+    Ok(Drawn {
+        files,
+        reported: Reported { report, reports, findings: rendered.findings, summary, text: rendered.text },
+    })
 }
 
-/// The texts of a report, from the run directory and what the plugins gave. `words`: values that were masked in it.
+/// The texts of a report, from the run directory and what the plugins gave. `words`: values that were masked in it. `terminal`: also
+/// as text for this one.
 pub(crate) fn render(
     directory: &RunDirectory,
     record: &RunRecord,
@@ -245,6 +251,7 @@ pub(crate) fn render(
     words: u64,
     redactor: &Redactor,
     note: Option<&str>,
+    terminal: Option<Terminal>,
 ) -> Result<(Rendered, Option<Arc<Summary>>), ReportError> {
     let (trace, trace_problem) = match read_trace(directory)? {
         TraceState::Read(trace) => (Some(trace), None),
@@ -262,11 +269,6 @@ pub(crate) fn render(
         .flat_map(|span| [attr::REDACTIONS, attr::OUTPUT_REDACTIONS].map(|key| span.attribute(key)?.as_u64()))
         .flatten()
         .sum();
-    let baseline = record.baseline.as_ref().map(|baseline| Baseline {
-        run_id: baseline.run_id.clone(),
-        wall_ns: baseline.wall_ns,
-        stages: baseline.stages.clone(),
-    });
     let facts = RunFacts {
         run_id: record.run_id.clone(),
         pipeline: record.pipeline.name.clone(),
@@ -276,16 +278,18 @@ pub(crate) fn render(
         notes: note.map(str::to_owned).into_iter().chain(record.telemetry.notes()).collect(),
         ..RunFacts::default()
     };
-    let rendered = report::render(&ReportInput {
+    let input = ReportInput {
         record: &facts,
         summary: summary.as_deref(),
         trace_problem: trace_problem.as_deref(),
         run: run.as_ref(),
         inside: inside.as_ref(),
         tails: &tails,
-        baseline: baseline.as_ref(),
+        baseline: record.baseline.as_ref(),
         sections,
-    });
+    };
+    let mut rendered = report::render(&input);
+    rendered.text = terminal.map(|terminal| report::text::report(&input, terminal));
     Ok((rendered, summary))
 }
 

@@ -1,6 +1,5 @@
 //! [`QuantSdk::run_pipeline`]: the life of one run, from an empty folder to a report.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +9,9 @@ use opentelemetry::trace::SpanKind;
 
 use super::components::{ComponentError, Fetching};
 use super::history;
+use super::outcomes::Outcomes;
 use super::parent::Parent;
+use super::planning::{PlanError, PlanOptions, Planned, cores, plan_run, pool_sizes};
 use super::record::{HostRecord, ReportRecord, RunRecord, StageCounts};
 use super::reporting::{self, ReportError, Reported};
 use super::secrets::{self, SecretError};
@@ -18,14 +19,16 @@ use super::trust::{Checked, TrustPolicy};
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::{attr, error_type, kind, result};
 use crate::dag::{
-    DagOutcome, DagRunner, Executor as _, LocalExecutor, Nested, RunContext, StageResult, Stop, StopReason,
+    DagOutcome, DagRunner, Executor as _, Keep, LocalExecutor, Neighbours, Nested, RunContext, StageResult, Stop,
+    StopReason,
 };
 use crate::directory::{DATA, DirectoryError, PLUGINS, RunDirectory, RunId, TRACE_NAME};
+use crate::environment::{EnvironmentError, StageEnvironment};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
 use crate::limits::HostLimits;
-use crate::pipeline::{Capacity, Pipeline, PluginSource};
-use crate::plan::RunPlan;
+use crate::pipeline::{Pipeline, PluginSource};
+use crate::plan::{Keeper, Selection};
 use crate::plugin::{Engine, EngineError, EngineSettings};
 use crate::redact::Redactor;
 use crate::telemetry::otlp::forward::Destination;
@@ -53,6 +56,12 @@ pub struct RunOptions {
     pub plugins: PluginSettings,
     /// Signs the run's evidence.
     pub signing_key: Option<SigningKey>,
+    /// Which stages run, and what of earlier results is not reused.
+    pub selection: Selection,
+    /// The run whose results are reused: an id, a directory, or `latest`.
+    pub resume: Option<PathBuf>,
+    /// Whether this process may start others while the run goes on.
+    pub neighbours: Neighbours,
     /// Ends the run early.
     pub stop: Stop,
 }
@@ -110,6 +119,12 @@ pub enum RunError {
         /// Why not.
         source: std::io::Error,
     },
+    /// What is asked for can't be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// What stages find in their environment can't be made.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     /// A component could not be had.
     #[error(transparent)]
     Component(#[from] ComponentError),
@@ -152,16 +167,38 @@ impl QuantSdk {
         let binary = BinaryDigest::start(options.plugins.cache.as_deref());
         let run_id = options.run_id.unwrap_or_else(|| RunId::generate(clock.started()));
         // Before there is a run: a secret that can't be masked must not begin to be written.
-        let mut declared = secrets::gather(pipeline, std::env::vars_os())?;
+        let environment = StageEnvironment::resolve(&pipeline.environment, std::env::vars_os())?;
+        let mut declared = secrets::gather(pipeline, environment.values(), std::env::vars_os())?;
         declared.rules.secrets.extend(std::env::var(KEY_PEM_VARIABLE).ok().filter(|pem| !pem.trim().is_empty()));
+        let redactor = Redactor::new(&declared.rules).map_err(ReportError::from)?;
         let (components, told) = options.plugins.components(pipeline)?;
         told.iter().for_each(|text| warn(observer, text));
-        let directory = RunDirectory::create(&options.root, &run_id)?;
-
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) as u32;
+        let cores = cores();
         let slots = options.max_parallel.or(pipeline.max_parallel).unwrap_or(cores).max(1);
-        let mut executor = LocalExecutor::new(clock);
-        let redactor = Redactor::new(&declared.rules).map_err(ReportError::from)?;
+        let pools = pool_sizes(pipeline, cores);
+        let plan_options = PlanOptions {
+            root: &options.root,
+            selection: &options.selection,
+            resume: options.resume.as_deref(),
+            run_id: Some(&run_id),
+            slots,
+            pools: &pools,
+        };
+        let mut planned = plan_run(pipeline, &plan_options, &environment, &redactor)?;
+        let directory = RunDirectory::create(&options.root, &run_id)?;
+        let restored = planned.restore(pipeline, &plan_options, &directory, &run_id);
+        planned.warnings.iter().chain(&restored.warnings).for_each(|text| warn(observer, text));
+        let Planned { plan, reuse, .. } = planned;
+        let keeper = reuse
+            .map(|reuse| Keeper::start(pipeline, reuse.keys, &directory, &options.root, run_id.as_str()))
+            .transpose()
+            .unwrap_or_else(|error| {
+                warn(observer, &format!("no result of this run can be reused later: {error}"));
+                None
+            });
+
+        let mut executor =
+            LocalExecutor::new(clock).with_orphans(run_id.as_str(), directory.path(), options.neighbours);
         let reports = keep_plugins(pipeline, components, &directory, &redactor)?;
         let telemetry = RunTelemetry::start(directory.folder(DATA)?, run_id.as_str(), redactor)
             .map_err(|source| RunError::Telemetry { folder: directory.path().join(DATA), source })?;
@@ -187,6 +224,10 @@ impl QuantSdk {
         let mut record = RunRecord::begin(pipeline, run_id.as_str(), host, clock.started(), trace_id);
         record.reports = reports;
         record.parent = Parent::from_environment(|name| std::env::var(name).ok());
+        record.resumed_from.clone_from(&plan.resumed_from);
+        if let Some(run) = &record.resumed_from {
+            run_span.set(KeyValue::new(attr::RESUMED_FROM, run.clone()));
+        }
         record.parent.iter().flat_map(Parent::attributes).for_each(|attribute| run_span.set(attribute));
         record.telemetry.unset_secrets = declared.unset;
         record.redaction.by_name = declared.by_name;
@@ -203,13 +244,11 @@ impl QuantSdk {
         let schedule_start = clock.now();
         run_span.set(KeyValue::new(attr::SCHEDULE_START, schedule_start as i64));
         telemetry.note(&run_span);
-        let mut durations = Durations { ids: pipeline, durations: Vec::new(), inner: observer };
-        let plan = RunPlan::run_all(pipeline);
-        let environment = std::collections::BTreeMap::new();
+        let mut outcomes = Outcomes::new(pipeline, &plan, observer);
         let nested = Nested {
             program: options.plugins.compiler.clone(),
             root: std::path::absolute(&options.root).unwrap_or_else(|_| options.root.clone()),
-            arguments: Vec::new(),
+            arguments: options.plugins.policy.locked.then(|| "--locked".to_owned()).into_iter().collect(),
         };
         let context = RunContext {
             pipeline,
@@ -223,20 +262,25 @@ impl QuantSdk {
             directory: &directory,
             run_id: &run_id,
             environment: &environment,
-            pools: pool_sizes(pipeline, cores),
-            keep: None,
+            pools: pools.clone(),
+            keep: keeper.as_ref().map(|keeper| keeper as &dyn Keep),
             nested: &nested,
             stop: options.stop.clone(),
         };
-        let dag = DagRunner::new(context, &mut executor, &mut durations).run();
-        record.stage_durations = durations.in_order();
+        let dag = DagRunner::new(context, &mut executor, &mut outcomes).run();
+        outcomes.record(&mut record);
         let end = clock.now();
         let received = otlp.as_mut().and_then(|otlp| otlp.stop_receiving(RECEIVE_GRACE));
         record.result = run_result(pipeline, &dag).to_owned();
         record.stages = StageCounts { cached: dag.cached, allowed: dag.allowed, ..StageCounts::of(&dag.results) };
         record.end_time = Some(end);
+        if dag.escaped_processes > 0 {
+            run_span.set(KeyValue::new(attr::ESCAPED_PROCESSES, dag.escaped_processes as i64));
+        }
         end_run_span(&mut run_span, &record);
         run_span.end(end, (!record.succeeded()).then(|| run_message(&dag, &record)));
+
+        keeper.into_iter().flat_map(Keeper::finish).for_each(|text| warn(observer, &text));
 
         let exporter = telemetry.exporter().clone();
         // On disk before any plugin is called.
@@ -270,8 +314,9 @@ impl QuantSdk {
         // The later one knows more: what waited for room until the end is lost only now.
         finished?;
         saved?;
-        let reported = reporting::draw(&directory, &record, calls.unwrap_or_default(), exporter.redactor(), None)?
-            .write(&directory)?;
+        let reported =
+            reporting::draw(&directory, &record, calls.unwrap_or_default(), exporter.redactor(), None, None)?
+                .write(&directory)?;
         let now = clock.now();
         match Evidence::take(directory.dir(), Taken::RunEnd, now) {
             Ok(evidence) => record.evidence = Some(evidence),
@@ -287,6 +332,12 @@ impl QuantSdk {
             drop(directory.mark_latest());
         }
         Ok(RunOutcome { directory: directory.path().to_owned(), record, stopped: dag.stopped, reported })
+    }
+}
+
+impl Keep for Keeper {
+    fn succeeded(&self, stage: usize, duration_ns: u64, attempts: u32, end: UnixNanos) {
+        Self::succeeded(self, stage, duration_ns, attempts, end);
     }
 }
 
@@ -373,20 +424,6 @@ fn end_run_span(span: &mut HostSpan, record: &RunRecord) {
     span.set(KeyValue::new(attr::ERROR_TYPE, cause));
 }
 
-/// How much there is of each pool here.
-fn pool_sizes(pipeline: &Pipeline, cores: u32) -> Vec<u64> {
-    let sizes = pipeline.pools.iter().map(|pool| match pool.capacity {
-        Capacity::Fixed(amount) => amount,
-        Capacity::Cores => u64::from(cores),
-        Capacity::Memory => {
-            let facts = HostFacts::collect();
-            facts.memory_bytes.into_iter().chain(facts.memory_limit_bytes).min().unwrap_or(0)
-        }
-    });
-    // What a machine does not tell must not keep a stage from running for ever.
-    sizes.map(|size| if size == 0 { u64::MAX } else { size }).collect()
-}
-
 fn run_result(pipeline: &Pipeline, dag: &DagOutcome) -> &'static str {
     let counted = || pipeline.stages.iter().zip(&dag.results).filter(|(stage, _)| !stage.allow_failure);
     let any = |wanted: &[StageResult]| {
@@ -416,31 +453,4 @@ fn run_message(dag: &DagOutcome, record: &RunRecord) -> String {
         text += &format!("{comma}{failed} of {} stages failed", counts.total);
     }
     text
-}
-
-/// Listens in on the way to the real observer, for the stages' durations.
-struct Durations<'a> {
-    ids: &'a Pipeline,
-    durations: Vec<(String, UnixNanos)>,
-    inner: &'a mut dyn Observer,
-}
-
-impl Durations<'_> {
-    fn in_order(self) -> Vec<(String, u64)> {
-        let known: std::collections::HashMap<String, u64> = self.durations.into_iter().collect();
-        self.ids
-            .stages
-            .iter()
-            .filter_map(|stage| Some((stage.id.to_string(), *known.get(stage.id.as_str())?)))
-            .collect()
-    }
-}
-
-impl Observer for Durations<'_> {
-    fn on_event(&mut self, event: &RunEvent<'_>) {
-        if let RunEvent::StageEnded { stage, duration, result: StageResult::Success, saved: None, .. } = event {
-            self.durations.push(((*stage).to_owned(), crate::clock::nanos(*duration)));
-        }
-        self.inner.on_event(event);
-    }
 }

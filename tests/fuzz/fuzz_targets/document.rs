@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use forensic_host::plugin::LogLine;
 use forensic_host::plugin::document::*;
 use forensic_host::report::{
-    Baseline, Failure, HTML_MAX, LogTail, MARKDOWN_MAX, PluginIdentity, ReportInput, RunFacts, Section, Status, render,
+    Baseline, Failure, HTML_MAX, LogTail, MARKDOWN_MAX, PluginIdentity, ReportInput, RunFacts, Section, Status, Typical, render,
 };
 use forensic_host::trace::{Run, Summary, Trace, summarize_run};
 use libfuzzer_sys::fuzz_target;
@@ -408,8 +408,11 @@ fn draw(data: &[u8], harmless: bool) -> forensic_host::report::Rendered {
     };
     let baseline = Baseline {
         run_id: bytes.text(),
-        wall_ns: bytes.integer() as u64,
-        stages: bytes.many(4, |bytes| (bytes.text(), bytes.integer() as u64)),
+        wall: Typical::of(&bytes.many(4, |bytes| bytes.integer() as u64)),
+        stages: bytes.many(4, |bytes| (bytes.text(), Typical::of(&[bytes.integer() as u64; 5]).unwrap_or_default())),
+        gone: bytes.many(4, Bytes::text),
+        new: bytes.many(4, Bytes::text),
+        partial: flags & 0x20 != 0,
     };
     let tails = bytes.many(2, |bytes| LogTail {
         stage: bytes.text(),
