@@ -26,14 +26,14 @@ fn the_example_runs_and_its_report_holds_every_section_with_numbers() {
     let report = bench.json("reports/forensic_report.json");
     let stages = report["summary"]["stages"].as_array().unwrap();
     assert_eq!(stages.len(), 51);
-    let markdown = bench.markdown();
+    // Without the marks that keep text from being markup.
+    let markdown = bench.markdown().replace('\\', "");
     for stage in stages {
         assert_eq!(stage["result"], "success", "{stage}");
-        // Members of a matrix may share a row; Markdown may escape an underscore.
+        // Members of a matrix may share a row.
         let id = stage["id"].as_str().unwrap();
         let shared = stage["member_of"].as_str().unwrap_or(id);
-        let rows = [id, shared].map(|name| markdown.contains(name) || markdown.contains(&name.replace('_', "\\_")));
-        assert!(rows.contains(&true), "{id} has no row");
+        assert!(markdown.contains(id) || markdown.contains(shared), "{id} has no row");
     }
     for reported in report["reports"].as_array().unwrap() {
         assert!(reported["error"].is_null(), "{}: {}", reported["id"], reported["error"]);

@@ -181,3 +181,51 @@ fn a_declared_variable_that_is_not_set_is_told_and_a_short_one_is_refused() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("NOT_THERE").count(), 1, "told once: {}", ran.stderr);
 }
+
+#[test]
+fn what_is_said_before_while_and_after_a_run_holds_no_secret() {
+    let declared = "pl4nted-Value-77";
+    let named = "kT9vQ2mX7pLz4RwB";
+    let bench = Bench::new(&format!(
+        r#"
+        [pipeline]
+        name = "told"
+        [secrets]
+        env = ["DECLARED"]
+        [environment]
+        dotenv = [".env"]
+        [stages.a]
+        command = ["sh", "-c", "echo {declared}; echo $API_TOKEN >&2; exit 3"]
+        env = {{ NOTE = "{declared}" }}
+        outputs = []
+        [stages.b]
+        run = "true"
+        needs = ["a"]
+        when = {{ env = {{ NOTE = "{declared}" }} }}
+        "#
+    ));
+    bench.write(".env", format!("API_TOKEN={named}\n"));
+    let call = |arguments: &[&str]| {
+        let output = bench.command(arguments).env("DECLARED", declared).output().unwrap();
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat()
+    };
+    let mut printed = vec![call(&["run", "--run-id", "R", "--format", "json", "-v"])];
+    assert!(printed[0].contains("\"run_ended\""), "{}", printed[0]);
+    for arguments in [
+        &["plan"][..],
+        &["plan", "--format", "json"],
+        &["plan", "--resume", "R", "--format", "json"],
+        &["graph"],
+        &["graph", "--format", "json"],
+        &["runs", "list", "--format", "json"],
+        &["runs", "show", "R"],
+        &["runs", "show", "R", "--format", "json"],
+        &["report", "R", "--format", "text"],
+        &["run", "--run-id", "S", "--ci", "github", "--junit", "junit.xml"],
+    ] {
+        printed.push(call(arguments));
+    }
+    printed.push(std::fs::read_to_string(bench.path().join("junit.xml")).unwrap());
+    let printed: Vec<&str> = printed.iter().map(String::as_str).collect();
+    assert_nowhere(&bench, &printed, &[declared, named]);
+}

@@ -209,8 +209,11 @@ fn protect<'a>(
             None => go.push(entry),
         }
     }
+    if criteria.referenced {
+        return (go, kept);
+    }
     // A run that stays keeps what it came from, and that in turn what it came from.
-    while !criteria.referenced {
+    loop {
         let going: HashSet<&str> = go.iter().map(|entry| entry.folder.as_str()).collect();
         let staying = || all.iter().filter(|entry| !going.contains(entry.folder.as_str()));
         let origins: HashSet<&str> = staying().filter_map(|entry| entry.resumed_from.as_deref()).collect();

@@ -70,7 +70,7 @@ fn every_script_and_bytes_that_are_none_reach_the_record() {
     let ran = bench.run();
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     let line = b"\xff\xfe\x80 half \xe6\x97 \x00 \x1b[31mred\x1b[0m \xe2\x80\xae bidi";
-    let expected = [&"👩\u{200d}🔬 \u{202e} العربية\n".as_bytes()[..], line, b"\r\n", line].concat();
+    let expected = ["👩\u{200d}🔬 \u{202e} العربية\n".as_bytes(), line, b"\r\n", line].concat();
     assert_eq!(std::fs::read(bench.run_dir().join("logs/speaks/1.out.log")).unwrap(), expected);
     let trace = bench.trace();
     assert_eq!(trace.run()["attributes"]["cicd.pipeline.name"], name);

@@ -63,7 +63,7 @@ fn an_interrupt_during_the_pause_before_a_retry_ends_the_run_at_once() {
     // What follows the attempt's end is its pause.
     let journal = bench.run_dir().join("data/forensic_trace.ndjson");
     let ended_once = || std::fs::read_to_string(&journal).is_ok_and(|text| text.contains("process.exit.code"));
-    wait_until("the first attempt's end", || ended_once());
+    wait_until("the first attempt's end", ended_once);
     signal("INT", &child.id().to_string());
     let ran = ended(child);
     assert_eq!(ran.code, Some(130), "{}", ran.stderr);

@@ -138,7 +138,7 @@ fn stages(compared: &[Compared<'_>], items: &mut Items) {
         compared.iter().filter(|stage| stage.change.is_flagged() || by(stage) >= SHOWN_NS).collect();
     changed.sort_by_key(|stage| (!stage.change.is_flagged(), Reverse(by(stage))));
     let flagged = changed.iter().filter(|stage| stage.change.is_flagged()).count();
-    let shown = flagged.min(FLAGGED_MAX).max(ROWS_MAX);
+    let shown = flagged.clamp(ROWS_MAX, FLAGGED_MAX);
     let mut grid = Grid::new(&["Stage", "Change", "Median>", "Range", "Runs>", "Now>", "Difference>", "Relative>"]);
     for stage in changed.iter().take(shown) {
         let Compared { typical, now_ns, change: judged, .. } = stage;
