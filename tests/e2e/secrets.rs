@@ -27,7 +27,7 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 fn assert_nowhere(bench: &Bench, printed: &[&str], secrets: &[&str]) {
     let mut found = Vec::new();
     files(&bench.run_dir(), &mut found);
-    assert!(found.len() > 10, "the run left files");
+    assert!(found.len() > 5, "the run left files: {found:?}");
     for path in found {
         let bytes = std::fs::read(&path).unwrap();
         for secret in secrets {

@@ -278,7 +278,7 @@ pub(super) struct PluginLockCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ReportCommand {
-    /// A run id, a run directory, or `latest`
+    /// A run id or the beginning of one, a run directory, or `latest`
     #[arg(default_value = "latest")]
     pub(super) run: PathBuf,
     /// Folder that runs are below
@@ -310,7 +310,7 @@ pub(super) enum ReportFormat {
 
 #[derive(Debug, Args)]
 pub(super) struct RecoverCommand {
-    /// A run id or a run directory
+    /// A run id or the beginning of one, a run directory, or `latest`
     pub(super) run: PathBuf,
     /// Folder that runs are below
     #[arg(long, value_name = "FOLDER", default_value = crate::directory::DEFAULT_ROOT)]
@@ -319,7 +319,7 @@ pub(super) struct RecoverCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyCommand {
-    /// A run id, a run directory, or `latest`
+    /// A run id or the beginning of one, a run directory, or `latest`
     #[arg(default_value = "latest")]
     pub(super) run: PathBuf,
     /// Folder that runs are below

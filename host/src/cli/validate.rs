@@ -8,6 +8,7 @@ use super::run::colors;
 use super::{Exit, Failure, Outcome, print};
 use crate::builtins;
 use crate::pipeline::{self, Diagnostics, LoadError, Pipeline};
+use crate::units::count;
 
 pub(super) fn validate(command: &ValidateCommand, common: &Common) -> Outcome {
     match pipeline::load(&command.pipeline, &builtins::names()) {
@@ -15,11 +16,11 @@ pub(super) fn validate(command: &ValidateCommand, common: &Common) -> Outcome {
             match command.format {
                 Format::Json => print("[]\n")?,
                 Format::Text if !common.quiet => say(format_args!(
-                    "{}: {} is valid: {} stages, {} report stages",
+                    "{}: {} is valid: {}, {}",
                     command.pipeline.display(),
                     pipeline.name,
-                    pipeline.stages.len(),
-                    pipeline.reports.len()
+                    count(pipeline.stages.len(), "stage"),
+                    count(pipeline.reports.len(), "report stage")
                 )),
                 Format::Text => {}
             }

@@ -126,8 +126,8 @@ impl<'a> Schedule<'a> {
 
     /// The stages that need nothing.
     pub(crate) fn roots(&mut self) -> Vec<Released> {
-        let roots: Vec<usize> =
-            (0..self.open).filter(|&stage| self.waiting_for[stage] == 0 && !self.decided[stage]).collect();
+        let all = 0..self.decided.len();
+        let roots: Vec<usize> = all.filter(|&stage| self.waiting_for[stage] == 0 && !self.decided[stage]).collect();
         roots
             .into_iter()
             .map(|stage| {

@@ -26,6 +26,9 @@ outputs = ["run:data/out.txt"]
 [stages.publish]
 run = "cat $FORENSIC_DATA_DIR/out.txt"
 needs = ["flaky"]
+[stages.aside]
+run = "true"
+priority = -1
 "#;
 
 fn bench() -> Bench {
@@ -141,10 +144,16 @@ fn from_only_and_force_choose_what_runs() {
     let only = run(&bench, "only", &["--resume", "R", "--only", "model"]);
     assert_eq!(only.code, Some(0), "{}", only.stderr);
     let all = stages(&runs(&bench).join("only"));
-    for left in ["flaky", "publish"] {
+    for left in ["flaky", "publish", "aside"] {
         let span = all.iter().find(|span| span["name"] == left).unwrap();
         assert_eq!(span["attributes"]["forensic.skip_reason"], "selection");
     }
+    // Left-out stages before and behind it.
+    let late = run(&bench, "late", &["--only", "aside"]);
+    assert_eq!(late.code, Some(0), "{}", late.stderr);
+    let all = stages(&runs(&bench).join("late"));
+    let left = all.iter().filter(|span| span["attributes"]["forensic.skip_reason"] == "selection").count();
+    assert_eq!((all.len(), left), (5, 4));
     let unknown = run(&bench, "unknown", &["--only", "modle"]);
     assert_eq!(unknown.code, Some(2));
     assert!(unknown.stderr.contains("modle") && unknown.stderr.contains("model"), "{}", unknown.stderr);
@@ -172,7 +181,7 @@ fn a_cached_stage_is_reused_without_being_asked_and_a_plan_says_so_first() {
     let text = bench.call(&["plan"]);
     assert!(text.stdout.contains("load") && text.stdout.contains("publish"), "{}", text.stdout);
     let order = started(&bench);
-    assert_eq!(order, ["load", "model", "flaky", "publish"]);
+    assert_eq!(order, ["load", "model", "flaky", "publish", "aside"]);
     // Nothing was run by planning.
     assert_eq!(std::fs::read_dir(runs(&bench)).unwrap().count(), 2);
 }

@@ -111,7 +111,9 @@ impl Progress {
     /// `json`: also tell events on standard output. `stop`: who is asked to stop twice waits for no terminal and no reader.
     pub(super) fn new(level: Level, choice: Choice, json: bool, stop: Stop) -> Self {
         let read_along = crate::cli::ci::reads_along();
-        let live = choice.is_live(level, json) && !read_along;
+        // Who asks for it sits before a terminal, whatever the environment says.
+        let live = choice.is_live(level, json) && (choice == Choice::Live || !read_along);
+        let read_along = read_along && !live;
         let level = if choice == Choice::None { Level::Silent } else { level };
         let style = Style {
             live,

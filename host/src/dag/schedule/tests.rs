@@ -69,6 +69,17 @@ fn priority_goes_before_rank_and_rank_before_declaration() {
 }
 
 #[test]
+fn what_was_left_out_hides_nothing_that_was_not() {
+    let pipeline = pipeline(&[all(&[]), all(&[0]), all(&[]), all(&[2])]);
+    let mut schedule = Schedule::new(&pipeline, &RunPlan::run_all(&pipeline), Vec::new());
+    schedule.leave(0);
+    schedule.leave(1);
+    assert_eq!(schedule.settle(0, StageResult::Skip, Settled::Blocked), Followed::default());
+    assert_eq!(schedule.settle(1, StageResult::Skip, Settled::Blocked), Followed::default());
+    assert_eq!(schedule.roots(), [Released { stage: 2, by: None }]);
+}
+
+#[test]
 fn any_starts_with_the_first_success_and_is_skipped_when_none_is_left() {
     let pipeline = pipeline(&[all(&[]), all(&[]), (vec![0, 1], Trigger::Any), (vec![0, 1], Trigger::Any)]);
     let mut one = schedule(&pipeline);
