@@ -1,8 +1,8 @@
 //! Ctrl-C and its kin.
 
-use std::process::Child;
+use std::process::{Child, Stdio};
 
-use crate::support::{Bench, Ran, assert_gone, wait_until};
+use crate::support::{BINARY, Bench, Ran, assert_gone, shared_cache, wait_until};
 
 fn signal(child: &Child, name: &str) {
     let status = std::process::Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status();
@@ -71,4 +71,20 @@ fn the_second_interrupt_kills_what_ignores_the_first() {
     assert_eq!(ran.code, Some(130), "{}", ran.stderr);
     assert_eq!(bench.trace().result("stubborn"), "cancellation");
     assert_gone(&bench.read("data/pid"));
+}
+
+#[test]
+fn an_interrupt_is_heard_by_what_a_script_started_in_the_background() {
+    // Shells without job control ignore it for such commands.
+    let bench = Bench::new(PIPELINE);
+    let line = format!("trap '' INT; exec {BINARY} run --run-id R");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &line]).current_dir(bench.path()).env("XDG_CACHE_HOME", shared_cache());
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = bench.run_dir().join("data/busy.pid");
+    wait_until("the busy stage", || std::fs::read_to_string(&pid).is_ok_and(|text| !text.is_empty()));
+    signal(&child, "INT");
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{}", ran.stderr);
+    assert_gone(&bench.read("data/busy.pid"));
 }

@@ -5,14 +5,15 @@ use signal_hook::iterator::Signals;
 
 use crate::dag::{Stop, StopReason};
 
-/// From now on INT, TERM and HUP (a closed terminal) stop the run instead of ending the program. What was ignored when the
-/// program was started stays so: that is what `nohup` asks for.
+/// From now on INT, TERM and HUP (a closed terminal) stop the run instead of ending the program. A HUP that was ignored when the
+/// program was started stays so: that is what `nohup` asks for. An INT does not: scripts and CI systems ignore it for whatever
+/// they start in the background, and would have no orderly way to stop a run.
 ///
 /// # Errors
 /// Where the handlers can't be set.
 pub(super) fn stop_on_signals(stop: Stop) -> std::io::Result<()> {
     // A file that grew to the limit the user set is an error of the write, like a full disk, and no reason to die.
-    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal));
+    let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| signal != SIGHUP || !is_ignored(SIGHUP));
     let mut signals = Signals::new(wanted.chain([SIGXFSZ]))?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
