@@ -38,7 +38,13 @@ pub(super) fn read<'d>(reader: &mut Reader, found: Option<Found<'d>>, names: &Na
         },
         _ => (Trigger::All, field),
     };
-    let elements = reader.strings(&field, "an array of stage ids").unwrap_or_default();
+    let elements = reader.strings(&field, "an array of stage ids");
+    if trigger == Trigger::Any && elements.as_ref().is_some_and(Vec::is_empty) {
+        reader
+            .bad_value(&field, "expected at least one stage id, because one need is what lets it start")
+            .help("name what it waits for, or leave `needs` out");
+    }
+    let elements = elements.unwrap_or_default();
     let entry = |(element, text): (Field<'d>, &'d str)| {
         let text = Text::read(reader, &element.at, text, names)?;
         Some((element.at, text))

@@ -57,6 +57,10 @@ fn needs_that_cannot_be_are_told() {
             "{}",
             "13:9 bad value for `needs` | expected one of `all`, `any` and `always` | write `needs = { any = [\"a\", \"b\"] }`",
         ),
+        (
+            "{ any = [] }",
+            "13:17 bad value for `any` | expected at least one stage id, because one need is what lets it start | name what it waits for, or leave `needs` out",
+        ),
         ("{ any = [], all = [] }", "13:11 `needs` has both `all` and `any` | keep one of them"),
         (
             "{ any = \"a\" }",
