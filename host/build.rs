@@ -1,6 +1,12 @@
 //! Compiles the first-party plugins from source and embeds them: `builtin:NAME`. Embeds what `plugin new` writes: the
-//! templates, the SDK's source and the WIT.
+//! templates, the SDK's source and the WIT. Bundles the dashboard's script and style sheet.
 
+#[path = "build/bundle.rs"]
+mod bundle;
+#[path = "build/minify.rs"]
+mod minify;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -24,10 +30,13 @@ fn main() {
     let workspace = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..");
     let workspace = workspace.canonicalize().expect("the manifest's folder exists");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    for watched in ["plugins", "guest-sdk", "wit", "Cargo.lock", "Cargo.toml"] {
+    for watched in ["plugins", "guest-sdk", "wit", "host/dashboard", "host/build", "Cargo.lock", "Cargo.toml"] {
         println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
     }
-    if let Err(why) = embed(&workspace, &out).and_then(|()| embed_templates(&workspace, &out)) {
+    let made = bundle_dashboard(&workspace.join("host/dashboard"), &out)
+        .and_then(|()| embed(&workspace, &out))
+        .and_then(|()| embed_templates(&workspace, &out));
+    if let Err(why) = made {
         println!("cargo::error={}", why.replace('\n', "\ncargo::error="));
     }
 }
@@ -47,6 +56,25 @@ fn embed(workspace: &Path, out: &Path) -> Result<(), String> {
     }
     table += "];\n";
     fs::write(out.join("builtins.rs"), table).map_err(|error| format!("can't write builtins.rs: {error}"))
+}
+
+/// Writes `dashboard.js`, `dashboard.css` and `pages.css`.
+fn bundle_dashboard(folder: &Path, out: &Path) -> Result<(), String> {
+    let mut paths = Vec::new();
+    collect(folder, false, &mut paths)?;
+    let mut files = BTreeMap::new();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.ends_with(".js") || name.ends_with(".css") {
+            let text = fs::read_to_string(&path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+            files.insert(name, text);
+        }
+    }
+    let made = bundle::bundle(&files, minify::minify).map_err(|why| format!("host/dashboard: {why}"))?;
+    fs::write(out.join("dashboard.js"), made.script)
+        .and_then(|()| fs::write(out.join("dashboard.css"), made.style))
+        .and_then(|()| fs::write(out.join("pages.css"), made.pages))
+        .map_err(|error| format!("can't write the dashboard: {error}"))
 }
 
 /// Writes a table of paths below the workspace and contents, sorted by path.

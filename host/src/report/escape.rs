@@ -143,7 +143,7 @@ pub(super) fn fence(language: &str, text: &str) -> String {
 }
 
 /// At most `max` characters, the last of them `…` if some are missing.
-pub(super) fn clip(text: &str, max: usize) -> Cow<'_, str> {
+pub(crate) fn clip(text: &str, max: usize) -> Cow<'_, str> {
     match text.char_indices().nth(max) {
         None => Cow::Borrowed(text),
         Some(_) => Cow::Owned(text.chars().take(max.saturating_sub(1)).chain(['…']).collect()),

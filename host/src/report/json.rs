@@ -1,33 +1,25 @@
 //! `forensic_report.json`, `forensic.report/1`: all numbers unrounded, what is not finite as null, the same bytes for the
 //! same input. A table's row stands on one line, so that a person can read the file, too.
 
+use super::columns::RunJson;
 use super::frame::level;
 use super::health::{baseline_json, failures_json, inside_json, notes, resources_json};
 use super::{FindingCounts, ReportInput, Section, Status};
 use crate::plugin::document::{
     Block, Cell, ChartKind, Column, ColumnFormat, Document, Finding, HealthDetail, KeyValue, LinkTarget, Severity,
 };
-use crate::trace::Summary;
+use crate::trace::{Columns, Summary};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 /// Name and version of the format.
-const SCHEMA: &str = "forensic.report/1";
+pub(super) const SCHEMA: &str = "forensic.report/1";
 
 /// The whole file, with its last line break.
-pub(super) fn report(input: &ReportInput<'_>, findings: FindingCounts) -> String {
-    let record = input.record;
-    let run = input.summary.map(|summary| &summary.run);
+pub(super) fn report(input: &ReportInput<'_>, findings: FindingCounts, columns: Option<&Columns>) -> String {
     let report = Report {
         schema: SCHEMA,
-        run: RunJson {
-            id: run.and_then(|run| run.id.as_deref()).unwrap_or(&record.run_id),
-            pipeline: run.and_then(|run| run.pipeline.as_deref()).unwrap_or(&record.pipeline),
-            profile: run.and_then(|run| run.profile.as_deref()).or(record.profile.as_deref()),
-            result: run.and_then(|run| run.result.as_deref()).or(record.result.as_deref()),
-            dropped_spans: record.dropped_spans,
-            redacted_values: record.redacted_values,
-        },
+        run: RunJson::of(input),
         summary: input.summary,
         trace_problem: input.trace_problem.filter(|_| input.summary.is_none()),
         baseline: baseline_json(input),
@@ -37,6 +29,7 @@ pub(super) fn report(input: &ReportInput<'_>, findings: FindingCounts) -> String
         findings,
         reports: input.sections.iter().map(section).collect(),
         notes: notes(input),
+        columns,
     };
     // Keys are texts and nothing in here fails to serialise; should that change, it is a bug that a reader must see.
     serde_json::to_string_pretty(&report)
@@ -58,16 +51,8 @@ struct Report<'a> {
     findings: FindingCounts,
     reports: Vec<SectionJson<'a>>,
     notes: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct RunJson<'a> {
-    id: &'a str,
-    pipeline: &'a str,
-    profile: Option<&'a str>,
-    result: Option<&'a str>,
-    dropped_spans: u64,
-    redacted_values: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<&'a Columns>,
 }
 
 #[derive(Serialize)]

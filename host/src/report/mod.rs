@@ -11,25 +11,29 @@
 //! | `table`, `markdown` | tables, and the host's words, into Markdown |
 //! | `document` | a plugin's blocks into Markdown |
 //! | `frame` | the Markdown file, and the frame around a plugin's document |
-//! | `html` | all of it as one HTML file |
+//! | `columns` | what the page's dashboard draws |
+//! | `html` | all of it as one HTML page: a file, or on a server |
 //! | `text` | all of it for a terminal |
 //! | `json` | `forensic_report.json` |
+//! | `reading` | what plugins said, back out of `forensic_report.json` |
 //! | `redact` | secrets out of plugins' words |
 //!
 //! Two rules keep plugins honest. Their text is only ever text, and emphasis, rules and headings at the frame's own level
 //! are drawn by the host alone, so that nothing in a document can look like the end of its frame or like evidence.
 
 mod baseline;
+mod columns;
 mod document;
 mod escape;
 mod frame;
 mod health;
-mod html;
+pub(crate) mod html;
 mod json;
 mod links;
 mod markdown;
-mod model;
+pub(crate) mod model;
 mod plot;
+mod reading;
 mod redact;
 mod table;
 #[cfg(test)]
@@ -37,20 +41,23 @@ mod tests;
 pub mod text;
 mod values;
 
-pub(crate) use escape::visible;
+pub(crate) use escape::{clip, visible};
+
+pub(crate) use html::Home;
+pub(crate) use reading::read_sections;
 
 pub use baseline::{Baseline, Change, SAMPLES_MAX, SAMPLES_MIN, Typical};
 
 use crate::plugin::LogLine;
 use crate::plugin::document::{Document, Severity};
-use crate::trace::{Inside, Run, Summary};
+use crate::trace::{Columns, Inside, Run, Summary};
 use crate::units;
 
 /// A Markdown file stays below this; what does not fit is left out and counted.
 pub const MARKDOWN_MAX: usize = 900 << 10;
 
-/// The HTML file stays below this, likewise.
-pub const HTML_MAX: usize = html::HTML_MAX;
+/// The HTML file stays below this, likewise: what is readable without a script, the data of the dashboard, and its code.
+pub const HTML_MAX: usize = html::STATIC_MAX + html::DATA_MAX + html::CODE_MAX;
 
 /// All that a report is made of.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +72,8 @@ pub struct ReportInput<'a> {
     pub run: Option<&'a Run>,
     /// What stages told of themselves; `None` where the trace is missing.
     pub inside: Option<&'a Inside>,
+    /// The run as columns, as [`Columns::of`] makes them; `None` where the trace is missing.
+    pub columns: Option<&'a Columns>,
     /// The last lines of failed attempts' logs.
     pub tails: &'a [LogTail],
     /// The previous successful runs of the same pipeline.
@@ -218,26 +227,57 @@ impl FindingCounts {
     }
 }
 
+/// For the fuzz target `served`: reads what plugins said back out of a `forensic_report.json`.
+///
+/// # Errors
+/// What is wrong with it.
+#[cfg(fuzzing)]
+pub fn exercise_reading(json: &[u8]) -> Result<Vec<Section>, String> {
+    read_sections(json, u64::MAX).map_err(|error| error.to_string())
+}
+
 /// Draws the report. Never fails: what is missing is said in its place.
 pub fn render(input: &ReportInput<'_>) -> Rendered {
+    let findings = findings(input.sections);
+    let sections: Vec<(String, String)> =
+        input.sections.iter().map(|section| (section.report_id.clone(), frame::alone(input, section))).collect();
+    let columns = columns::of(input);
+    let sizes: Vec<usize> = sections.iter().map(|(_, text)| text.len()).collect();
+    Rendered {
+        markdown: frame::report(input, &sizes),
+        json: json::report(input, findings, columns.as_ref()),
+        html: html::report(input, columns, &Home::default()),
+        sections,
+        findings,
+        text: None,
+    }
+}
+
+/// Draws the HTML page alone, wherever it stands.
+pub(crate) fn page(input: &ReportInput<'_>, home: &Home<'_>) -> String {
+    html::report(input, columns::of(input), home)
+}
+
+/// What the dashboard of the page draws, on one line; `None` where there is no trace, or too much to draw.
+pub(crate) fn data(input: &ReportInput<'_>) -> Option<String> {
+    html::data(input, columns::of(input))
+}
+
+/// `forensic_report.json` alone.
+pub(crate) fn json(input: &ReportInput<'_>) -> String {
+    json::report(input, findings(input.sections), columns::of(input).as_ref())
+}
+
+/// Findings of all reports.
+fn findings(sections: &[Section]) -> FindingCounts {
     let mut findings = FindingCounts::default();
-    for section in input.sections {
+    for section in sections {
         let counts = FindingCounts::of(section.document.as_ref());
         findings.error += counts.error;
         findings.warning += counts.warning;
         findings.info += counts.info;
     }
-    let sections: Vec<(String, String)> =
-        input.sections.iter().map(|section| (section.report_id.clone(), frame::alone(input, section))).collect();
-    let sizes: Vec<usize> = sections.iter().map(|(_, text)| text.len()).collect();
-    Rendered {
-        markdown: frame::report(input, &sizes),
-        html: html::report(input),
-        json: json::report(input, findings),
-        sections,
-        findings,
-        text: None,
-    }
+    findings
 }
 
 /// A mark and a word for a severity; never a mark alone.

@@ -8,7 +8,7 @@ use crate::plugin::document::Severity;
 const RUN_ID_MAX: usize = 250;
 
 /// Where the report of another run stands, as seen from this run's reports; without the ending.
-pub(super) fn report_of(run: &str) -> String {
+pub(crate) fn report_of(run: &str) -> String {
     format!("../../{run}/reports/forensic_report")
 }
 
@@ -23,7 +23,7 @@ fn is_run_id(text: &str) -> bool {
 
 /// How a part of a line is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     #[default]
     Plain,
     Strong,
@@ -36,7 +36,7 @@ pub(super) enum Style {
 
 /// How something is meant. It only ever stands beside a mark and a word that say the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     #[default]
     Plain,
     Good,
@@ -47,9 +47,9 @@ pub(super) enum Tone {
 
 /// One line of text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     spans: Vec<(Style, String)>,
-    pub(super) tone: Tone,
+    pub(crate) tone: Tone,
 }
 
 /// A [`Line`] from a literal with `{}`, `**strong**`, `*emphasis*` and `` `code` ``; what fills it is only text.
@@ -58,11 +58,11 @@ macro_rules! line {
         $crate::report::model::Line::fill($template, [$($crate::report::model::Line::from($part)),*])
     };
 }
-pub(super) use line;
+pub(crate) use line;
 
 impl Line {
     /// What [`line!`] makes. Surplus places stay empty.
-    pub(super) fn fill(template: &'static str, parts: impl IntoIterator<Item = Self>) -> Self {
+    pub(crate) fn fill(template: &'static str, parts: impl IntoIterator<Item = Self>) -> Self {
         let mut line = Self::default();
         let mut parts = parts.into_iter();
         let mut style = Style::Plain;
@@ -91,20 +91,20 @@ impl Line {
     }
 
     /// The host's text as it is, with spaces at its ends.
-    pub(super) fn host(text: &str) -> Self {
+    pub(crate) fn host(text: &str) -> Self {
         let mut line = Self::default();
         line.push(Style::Plain, text);
         line
     }
 
-    pub(super) fn code(text: &str) -> Self {
+    pub(crate) fn code(text: &str) -> Self {
         let mut line = Self::default();
         line.push(Style::Code, &one_line(text));
         line
     }
 
     /// The id of a run, as a link to its report where it can be one.
-    pub(super) fn run(id: &str) -> Self {
+    pub(crate) fn run(id: &str) -> Self {
         if !is_run_id(id) {
             return clip(&one_line(id), RUN_ID_MAX).as_ref().into();
         }
@@ -113,17 +113,17 @@ impl Line {
         line
     }
 
-    pub(super) fn with(mut self, tone: Tone) -> Self {
+    pub(crate) fn with(mut self, tone: Tone) -> Self {
         self.tone = tone;
         self
     }
 
     /// The parts of it; neighbours differ in style.
-    pub(super) fn spans(&self) -> impl Iterator<Item = (Style, &str)> {
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (Style, &str)> {
         self.spans.iter().map(|(style, text)| (*style, text.as_str()))
     }
 
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.spans.iter().map(|(_, text)| text.len()).sum()
     }
 
@@ -169,35 +169,35 @@ impl From<usize> for Line {
 
 /// A table of the host's.
 #[derive(Clone, Debug)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     /// Title, and whether its cells stand right.
-    pub(super) head: Vec<(&'static str, bool)>,
-    pub(super) rows: Vec<Vec<Line>>,
+    pub(crate) head: Vec<(&'static str, bool)>,
+    pub(crate) rows: Vec<Vec<Line>>,
 }
 
 impl Grid {
     /// A title that ends in `>` stands right.
-    pub(super) fn new(titles: &[&'static str]) -> Self {
+    pub(crate) fn new(titles: &[&'static str]) -> Self {
         let head = titles.iter().map(|title| (title.trim_end_matches('>'), title.ends_with('>')));
         Self { head: head.collect(), rows: Vec::new() }
     }
 
-    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = Line>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Line>) {
         self.rows.push(cells.into_iter().collect());
     }
 }
 
 /// A number with a sentence that says how to read it.
 #[derive(Clone, Debug)]
-pub(super) struct Metric {
-    pub(super) name: &'static str,
-    pub(super) value: Line,
-    pub(super) reading: Line,
+pub(crate) struct Metric {
+    pub(crate) name: &'static str,
+    pub(crate) value: Line,
+    pub(crate) reading: Line,
 }
 
 /// What stands below one another.
 #[derive(Clone, Debug)]
-pub(super) enum Item {
+pub(crate) enum Item {
     /// Levels below the whole's own, which is 0.
     Heading(u8, Line),
     /// How it went, in a line.
@@ -219,37 +219,37 @@ pub(super) enum Item {
 
 /// Items in the making.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Items(pub(super) Vec<Item>);
+pub(crate) struct Items(pub(crate) Vec<Item>);
 
 impl Items {
-    pub(super) fn heading(&mut self, level: u8, line: Line) {
+    pub(crate) fn heading(&mut self, level: u8, line: Line) {
         self.0.push(Item::Heading(level, line));
     }
 
-    pub(super) fn paragraph(&mut self, line: Line) {
+    pub(crate) fn paragraph(&mut self, line: Line) {
         self.0.push(Item::Paragraph(line));
     }
 
-    pub(super) fn aside(&mut self, line: Line) {
+    pub(crate) fn aside(&mut self, line: Line) {
         self.0.push(Item::Aside(line));
     }
 
     /// Nothing where there is no point.
-    pub(super) fn list(&mut self, points: Vec<Line>) {
+    pub(crate) fn list(&mut self, points: Vec<Line>) {
         if !points.is_empty() {
             self.0.push(Item::List(points));
         }
     }
 
     /// Nothing where there is no row.
-    pub(super) fn table(&mut self, grid: Grid) {
+    pub(crate) fn table(&mut self, grid: Grid) {
         if !grid.rows.is_empty() {
             self.0.push(Item::Table(grid));
         }
     }
 
     /// Bytes of text.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let lines = |lines: &[Line]| lines.iter().map(Line::size).sum();
         self.0
             .iter()

@@ -27,7 +27,7 @@ use crate::redact::{Redactor, RuleError};
 use crate::report::text::Terminal;
 use crate::report::{self, Failure, FindingCounts, LogTail, Rendered, ReportInput, RunFacts, Section, Status};
 use crate::telemetry::RunTelemetry;
-use crate::trace::{Run, Summary, inside, summarize};
+use crate::trace::{Columns, Inside, Run, Summary, Trace, inside, summarize};
 
 /// Lines of a failed attempt's log that the report shows.
 const TAIL_LINES: usize = 20;
@@ -253,44 +253,84 @@ pub(crate) fn render(
     note: Option<&str>,
     terminal: Option<Terminal>,
 ) -> Result<(Rendered, Option<Arc<Summary>>), ReportError> {
-    let (trace, trace_problem) = match read_trace(directory)? {
-        TraceState::Read(trace) => (Some(trace), None),
-        TraceState::Missing => (None, Some(format!("{TRACE} is missing"))),
-        TraceState::Unreadable(why) => (None, Some(format!("{TRACE} can't be read: {why}"))),
+    let trace = match read_trace(directory)? {
+        TraceState::Read(trace) => Ok(*trace),
+        TraceState::Missing => Err(format!("{TRACE} is missing")),
+        TraceState::Unreadable(why) => Err(format!("{TRACE} can't be read: {why}")),
     };
-    let summary = trace.as_deref().map(|trace| Arc::new(summarize(trace)));
-    let run = trace.as_deref().map(Run::of);
-    let inside = trace.as_deref().zip(run.as_ref()).map(|(trace, run)| inside(trace, run));
-    // Secrets in the spans were masked when they were written; logs are shown, so they are masked now.
-    let (tails, masked) = run.as_ref().map(|run| log_tails(directory, run, redactor)).unwrap_or_default();
-    let masked_in_spans: u64 = trace
-        .iter()
-        .flat_map(|trace| trace.spans())
-        .flat_map(|span| [attr::REDACTIONS, attr::OUTPUT_REDACTIONS].map(|key| span.attribute(key)?.as_u64()))
-        .flatten()
-        .sum();
-    let facts = RunFacts {
-        run_id: record.run_id.clone(),
-        pipeline: record.pipeline.name.clone(),
-        profile: record.pipeline.profile.clone(),
-        result: (record.result != RUNNING).then(|| record.result.clone()),
-        redacted_values: masked_in_spans + masked + words,
-        notes: note.map(str::to_owned).into_iter().chain(record.telemetry.notes()).collect(),
-        ..RunFacts::default()
-    };
-    let input = ReportInput {
-        record: &facts,
-        summary: summary.as_deref(),
-        trace_problem: trace_problem.as_deref(),
-        run: run.as_ref(),
-        inside: inside.as_ref(),
-        tails: &tails,
-        baseline: record.baseline.as_ref(),
-        sections,
-    };
+    let notes = note.map(str::to_owned).into_iter().collect();
+    let gathered = Gathered::of(directory, record, trace, words, redactor, notes);
+    let input = gathered.input(record, sections);
     let mut rendered = report::render(&input);
     rendered.text = terminal.map(|terminal| report::text::report(&input, terminal));
-    Ok((rendered, summary))
+    Ok((rendered, gathered.summary))
+}
+
+/// All that a report is made of, beside what plugins said.
+pub(crate) struct Gathered {
+    summary: Option<Arc<Summary>>,
+    trace_problem: Option<String>,
+    run: Option<Run>,
+    inside: Option<Inside>,
+    columns: Option<Columns>,
+    tails: Vec<LogTail>,
+    facts: RunFacts,
+}
+
+impl Gathered {
+    /// Of a trace, or the sentence that says why there is none. `words`: values that were masked in plugins' words. `notes`: what a
+    /// reader should know first.
+    pub(crate) fn of(
+        directory: &RunDirectory,
+        record: &RunRecord,
+        trace: Result<Trace, String>,
+        words: u64,
+        redactor: &Redactor,
+        notes: Vec<String>,
+    ) -> Self {
+        let (trace, trace_problem) = match trace {
+            Ok(trace) => (Some(trace), None),
+            Err(why) => (None, Some(why)),
+        };
+        let summary = trace.as_ref().map(|trace| Arc::new(summarize(trace)));
+        let run = trace.as_ref().map(Run::of);
+        let inside = trace.as_ref().zip(run.as_ref()).map(|(trace, run)| inside(trace, run));
+        let columns = trace.as_ref().zip(run.as_ref()).zip(summary.as_deref());
+        let columns = columns.map(|((trace, run), summary)| Columns::of(trace, run, summary));
+        // Secrets in the spans were masked when they were written; logs are shown, so they are masked now.
+        let (tails, masked) = run.as_ref().map(|run| log_tails(directory, run, redactor)).unwrap_or_default();
+        let masked_in_spans: u64 = trace
+            .iter()
+            .flat_map(|trace| trace.spans())
+            .flat_map(|span| [attr::REDACTIONS, attr::OUTPUT_REDACTIONS].map(|key| span.attribute(key)?.as_u64()))
+            .flatten()
+            .sum();
+        let facts = RunFacts {
+            run_id: record.run_id.clone(),
+            pipeline: record.pipeline.name.clone(),
+            profile: record.pipeline.profile.clone(),
+            result: (record.result != RUNNING).then(|| record.result.clone()),
+            redacted_values: masked_in_spans + masked + words,
+            notes: notes.into_iter().chain(record.telemetry.notes()).collect(),
+            ..RunFacts::default()
+        };
+        Self { summary, trace_problem, run, inside, columns, tails, facts }
+    }
+
+    /// What the report is drawn from.
+    pub(crate) fn input<'a>(&'a self, record: &'a RunRecord, sections: &'a [Section]) -> ReportInput<'a> {
+        ReportInput {
+            record: &self.facts,
+            summary: self.summary.as_deref(),
+            trace_problem: self.trace_problem.as_deref(),
+            run: self.run.as_ref(),
+            inside: self.inside.as_ref(),
+            columns: self.columns.as_ref(),
+            tails: &self.tails,
+            baseline: record.baseline.as_ref(),
+            sections,
+        }
+    }
 }
 
 /// The ends of failed attempts' logs, first those of the attempts that decided their stage's result.

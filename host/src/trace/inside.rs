@@ -1,21 +1,19 @@
-//! Where time went inside an attempt, from the spans that the stage itself sent: which span belongs to which attempt,
-//! what the result says of it. Going through an attempt's spans belongs in `fold`, the call tree in `tree`.
+//! Where time went inside an attempt, from the spans that the stage itself sent: what the result says of it. Which
+//! span belongs to which attempt is told in `assign`, going through an attempt's spans belongs in `fold`, the call tree in `tree`.
 //!
 //! Spans from a stage are that program's own account: nothing in here enters the run's metrics. Their times are cut off
 //! at the ends of the attempt, so that no clock or lie of a stage makes more time than there was.
 
+mod assign;
 mod fold;
 mod tree;
 
 use super::load::Trace;
 use super::model::{Attempt, Run};
-use super::span::{NONE, Status};
-use crate::conventions::attr;
-use std::collections::HashMap;
+use super::span::NONE;
+use assign::Sent;
+pub(super) use assign::{Assigned, assign};
 use tree::Tree;
-
-/// `forensic.origin` of spans that came through the run's OTLP receiver.
-const ORIGIN: &str = "otlp";
 
 /// What stages told of themselves; see [`inside`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -131,8 +129,8 @@ struct Group<'a> {
 /// Near-linear in the number of spans; needs 28 bytes a span beside the trace while it works, and what it returns is
 /// bounded (see `tree`). Any span is allowed: without its parent, outside its attempt, ending before it starts.
 pub fn inside(trace: &Trace, run: &Run) -> Inside {
-    let (true, Some(origin)) = (run.has_dag, trace.origins.get(ORIGIN)) else { return Inside::default() };
-    let (mut groups, group_of, unassigned) = groups(trace, run, origin as usize);
+    let Some(Assigned { attempt_of, sent, unassigned }) = assign(trace, run) else { return Inside::default() };
+    let (mut groups, group_of) = groups(run, &sent, attempt_of);
     let mut tree = Tree::default();
     // The last attempt of each stage that sent any gets a tree; groups are in order of stage and attempt.
     for at in 0..groups.len() {
@@ -174,58 +172,37 @@ pub fn inside(trace: &Trace, run: &Run) -> Inside {
     Inside { stages, unassigned }
 }
 
-/// The attempts that sent spans, in order of stage and attempt; for each span its group; how many spans have none.
-fn groups<'a>(trace: &Trace, run: &'a Run, origin: usize) -> (Vec<Group<'a>>, Vec<u32>, u64) {
-    let mut known: HashMap<(u32, u64), u32> = HashMap::new();
+/// The attempts that sent spans, in order of stage and attempt; for each span its group.
+fn groups<'a>(run: &'a Run, sent: &[Sent], attempt_of: Vec<u32>) -> (Vec<Group<'a>>, Vec<u32>) {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for (stage_at, stage) in run.stages.iter().enumerate() {
-        let Some(id) = trace.stages.get(&stage.id) else { continue };
-        for (place, attempt) in stage.attempts.iter().enumerate() {
-            known.insert((id, attempt.number), groups.len() as u32);
-            groups.push(Group {
-                stage: stage_at,
-                place,
-                attempt,
-                spans: 0,
-                errors: 0,
-                root: NONE,
-                covered: 0,
-                covered_until: 0,
-                orphans: 0,
-                adopted: 0,
-                out_of_envelope: 0,
-                clock_skew: 0,
-                failed: NONE,
-            });
-        }
-    }
-    let mut unassigned = 0;
-    let mut group_of: Vec<u32> = vec![NONE; trace.len()];
-    for span in trace.spans().filter(|span| span.origin_index() == origin && !span.in_report()) {
-        let number = span.attribute(attr::ATTEMPT).and_then(|number| number.as_u64());
-        let Some(&group) = number.and_then(|number| known.get(&(span.stage_index(), number))) else {
-            unassigned += 1;
+    // Attempts without spans have no group.
+    let mut places: Vec<u32> = Vec::with_capacity(sent.len());
+    let attempts = run.stages.iter().enumerate();
+    let attempts = attempts.flat_map(|(at, stage)| stage.attempts.iter().enumerate().map(move |of| (at, of)));
+    for ((stage, (place, attempt)), sent) in attempts.zip(sent) {
+        if sent.spans == 0 {
+            places.push(NONE);
             continue;
-        };
-        group_of[span.index()] = group;
-        groups[group as usize].spans += 1;
-        groups[group as usize].errors += u64::from(span.status() == Status::Error);
+        }
+        places.push(groups.len() as u32);
+        groups.push(Group {
+            stage,
+            place,
+            attempt,
+            spans: sent.spans,
+            errors: sent.errors,
+            root: NONE,
+            covered: 0,
+            covered_until: 0,
+            orphans: 0,
+            adopted: 0,
+            out_of_envelope: 0,
+            clock_skew: 0,
+            failed: NONE,
+        });
     }
-    // Those without spans go, so the places change.
-    let mut kept = 0;
-    let places: Vec<u32> = groups
-        .iter()
-        .map(|group| {
-            let place = if group.spans > 0 { kept } else { NONE };
-            kept += u32::from(group.spans > 0);
-            place
-        })
-        .collect();
-    groups.retain(|group| group.spans > 0);
-    for group in group_of.iter_mut().filter(|group| **group != NONE) {
-        *group = places[*group as usize];
-    }
-    (groups, group_of, unassigned)
+    let group_of = |attempt: u32| places.get(attempt as usize).copied().unwrap_or(NONE);
+    (groups, attempt_of.into_iter().map(group_of).collect())
 }
 
 #[cfg(test)]

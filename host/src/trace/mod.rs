@@ -10,11 +10,13 @@
 //! | [`model`] | a trace into a [`Run`] with stages and attempts |
 //! | [`metrics`] | pure functions over intervals and the DAG |
 //! | [`inside`](mod@inside) | where time went inside attempts, from the spans that stages sent |
+//! | [`columns`] | what a page draws, as columns |
 //! | [`summary`] | all of it as one object, JSON or text |
 //! | [`query`] | filtered, paged access to spans |
 //! | [`export`](mod@export) | a trace in the formats of other tools |
 //! | [`merge`](mod@merge) | several trace files into one |
 
+pub mod columns;
 pub mod export;
 pub mod inside;
 mod json;
@@ -29,6 +31,7 @@ pub mod summary;
 mod tests;
 mod warnings;
 
+pub use columns::Columns;
 pub use inside::{Inside, inside};
 pub use load::{Trace, TraceError};
 pub use model::{Attempt, Run, Stage};

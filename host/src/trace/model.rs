@@ -213,7 +213,8 @@ impl Stage {
 
     /// True if it failed, and the pipeline allows that.
     pub fn failure_is_allowed(&self) -> bool {
-        self.allow_failure && !matches!(&*self.result, result::SUCCESS | result::SKIP | result::CANCELLATION)
+        self.allow_failure
+            && !matches!(&*self.result, result::SUCCESS | result::SKIP | result::CANCELLATION | result::RUNNING)
     }
 
     /// Name of the pool that its last attempt to wait for one waited for.

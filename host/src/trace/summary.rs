@@ -210,7 +210,8 @@ pub struct StageSummary {
 impl StageSummary {
     /// True if it failed, and the pipeline allows that.
     pub fn failure_is_allowed(&self) -> bool {
-        self.allow_failure && !matches!(&*self.result, result::SUCCESS | result::SKIP | result::CANCELLATION)
+        self.allow_failure
+            && !matches!(&*self.result, result::SUCCESS | result::SKIP | result::CANCELLATION | result::RUNNING)
     }
 }
 

@@ -7,6 +7,7 @@ use super::super::model::{Grid, Items, Line, Tone, line};
 use super::{Facts, id, ids};
 use crate::conventions::result;
 use crate::trace::Summary;
+use crate::trace::columns::Stages;
 use crate::trace::summary::StageSummary;
 use crate::units::{change, count, duration, integer, signed_duration};
 use serde::Serialize;
@@ -43,6 +44,22 @@ fn compared<'a>(baseline: &Baseline, summary: &'a Summary) -> Vec<Compared<'a>> 
             Some(Compared { id: &stage.id, typical, now_ns, change: typical.judge(now_ns) })
         })
         .collect()
+}
+
+/// Puts what a baseline knows into columns of stages: the median of each stage that earlier runs executed, and what this run's
+/// amounts to.
+pub(in super::super) fn against_baseline(baseline: &Baseline, summary: &Summary, stages: &mut Stages) {
+    let typical: HashMap<&str, u64> = baseline.stages.iter().map(|(id, of)| (&**id, of.median_ns)).collect();
+    let judged: HashMap<&str, Change> =
+        compared(baseline, summary).into_iter().map(|stage| (stage.id, stage.change)).collect();
+    let word = |id: &String| match judged.get(&**id)? {
+        Change::Slower => Some("slower"),
+        Change::Faster => Some("faster"),
+        Change::WithinNoise => Some("same"),
+        Change::Unknown => None,
+    };
+    stages.typical_ns = stages.id.iter().map(|id| typical.get(&**id).copied()).collect();
+    stages.change = stages.id.iter().map(word).collect();
 }
 
 /// The total's comparison: with what, and what it amounts to. `Err`: why there is none, a sentence.

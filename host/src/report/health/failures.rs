@@ -28,6 +28,16 @@ const RETRIES_MAX: usize = 12;
 /// Earlier attempts of a failed stage that are listed.
 const EARLIER_MAX: usize = 5;
 
+/// The same for a page, whose first line says already where nothing failed.
+pub(super) fn tell_any(facts: &Facts<'_>, items: &mut Items) {
+    let mut own = Items::default();
+    tell(facts, &mut own);
+    let nothing = |item: &Item| matches!(item, Item::Paragraph(text) if *text == line!("No stage failed."));
+    if !own.0.iter().skip(1).all(nothing) {
+        items.0.extend(own.0);
+    }
+}
+
 pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
     items.heading(1, line!("What failed"));
     let before = items.size();
@@ -191,7 +201,7 @@ fn retries(facts: &Facts<'_>, items: &mut Items) {
     if retried.is_empty() {
         return;
     }
-    items.paragraph(line!("🔁 {} succeeded only after a retry:", count(retried.len(), "stage")));
+    items.paragraph(line!("↻ {} succeeded only after a retry:", count(retried.len(), "stage")));
     let point = |view: &&StageView<'_>| {
         let failed = view.model.and_then(|stage| stage.attempts.iter().rev().find(|attempt| !attempt.succeeded()));
         let told =

@@ -65,6 +65,7 @@ fn stage_counts(facts: &Facts<'_>) -> String {
         (stages.iter().filter(|stage| stage.failure_is_allowed()).count(), "failed as allowed"),
         (of(result::CANCELLATION), "cancelled"),
         (of(result::SUCCESS), "succeeded"),
+        (of(result::RUNNING), "running"),
         (stages.iter().filter(|stage| stage.cached).count(), "cached"),
         (of(result::SKIP).saturating_sub(unwanted + unselected), "skipped"),
         (unwanted, "skipped by condition"),

@@ -14,7 +14,7 @@ mod parallelism;
 mod resources;
 mod stages;
 
-pub(super) use baseline::{BaselineJson, baseline_json};
+pub(super) use baseline::{BaselineJson, against_baseline, baseline_json};
 pub(super) use failures::{FailureJson, failures_json};
 pub(super) use inside::{InsideJson, inside_json};
 pub(super) use notes::notes;
@@ -52,6 +52,39 @@ struct Facts<'a> {
 
 /// A part of Pipeline Health.
 type Part = fn(&Facts<'_>, &mut Items);
+
+/// Tells Pipeline Health for the page, its title included: what stands before the dashboard, the stages, and what follows.
+/// What failed comes before the numbers, because people look before they read.
+pub(super) fn tell_page(input: &ReportInput<'_>, detail: HealthDetail) -> [Items; 3] {
+    let mut parts = <[Items; 3]>::default();
+    let [before, stages, behind] = &mut parts;
+    before.heading(0, line!("Pipeline Health"));
+    let Some(summary) = input.summary else {
+        without_trace(input, before);
+        return parts;
+    };
+    let facts = Facts { input, summary, stages: views(input, summary) };
+    let numbers = |facts: &Facts<'_>, items: &mut Items| {
+        items.heading(1, line!("In numbers"));
+        headline::table(facts, items);
+    };
+    let (first, rest): (&[Part], &[Part]) = match detail {
+        HealthDetail::Headline => (&[headline::line], &[]),
+        HealthDetail::Stages => (&[headline::line, numbers], &[]),
+        HealthDetail::Full => (
+            &[headline::line, failures::tell_any, numbers],
+            &[resources::tell, parallelism::tell, chain::tell, inside::tell, baseline::tell, notes::tell],
+        ),
+    };
+    for part in first {
+        part(&facts, before);
+    }
+    if detail != HealthDetail::Headline {
+        stages::tell(&facts, stages);
+    }
+    rest.iter().for_each(|part| part(&facts, behind));
+    parts
+}
 
 /// Tells Pipeline Health, its title included. `framed`: inside a plugin's frame, where the title says whose words these
 /// are.
@@ -137,6 +170,7 @@ fn result_words(word: Option<&str>) -> (&'static str, String) {
         Some(result::TIMEOUT) => ("⏱", "timeout".into()),
         Some(result::CANCELLATION) => ("⛔", "cancelled".into()),
         Some(result::SKIP) => ("⏭", "skipped".into()),
+        Some(result::RUNNING) => ("▸", "running".into()),
         Some(other) => ("❔", told(other, 40)),
         None => ("❔", "result unknown".into()),
     }
@@ -155,7 +189,7 @@ fn result_tone(word: Option<&str>) -> Tone {
 impl StageView<'_> {
     /// Whether it ran and did not do what it should.
     fn failed(&self) -> bool {
-        !matches!(&*self.summary.result, result::SUCCESS | result::SKIP | result::CANCELLATION)
+        !matches!(&*self.summary.result, result::SUCCESS | result::SKIP | result::CANCELLATION | result::RUNNING)
     }
 
     /// Whether it failed and the pipeline allows that.

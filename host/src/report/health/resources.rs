@@ -77,7 +77,7 @@ const COLUMNS: &[Column] = &[
     },
     Column {
         title: "Out of memory",
-        value: |a| a.oom_killed.then(|| "❌ killed".to_owned()),
+        value: |a| a.oom_killed.then(|| "✗ killed".to_owned()),
         meaning: "killed by the kernel for want of memory",
     },
 ];

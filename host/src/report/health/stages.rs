@@ -134,13 +134,14 @@ fn status(view: &StageView<'_>) -> Line {
     let allowed = view.allowed();
     let mark = if allowed { "⚠" } else { "❌" };
     let text = match &*s.result {
-        result::SUCCESS if s.attempts > 1 => "🔁 success after retry".into(),
+        result::SUCCESS if s.attempts > 1 => "↻ success after retry".into(),
         result::FAILURE if out_of_memory(view) => format!("{mark} failure (out of memory)"),
         result::FAILURE => match (s.exit_code, last_signal(view)) {
             (_, Some(signal)) => format!("{mark} failure ({signal})"),
             (Some(code), None) => format!("{mark} failure (exit {code})"),
             (None, None) => format!("{mark} failure"),
         },
+        result::RUNNING => "▸ running".into(),
         result::CANCELLATION if never => "⛔ cancelled, never started".into(),
         result::SKIP => match (s.skip_reason.as_deref(), skipped_because(view)) {
             (Some(skip_reason::WHEN), _) => match &s.skip_message {

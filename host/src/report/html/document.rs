@@ -1,5 +1,6 @@
 //! A plugin's document into HTML: every block drawn by the host, every text only text, and never more than its room.
 
+use super::Sheet;
 use super::chart;
 use super::markup::Html;
 use super::table;
@@ -24,7 +25,8 @@ const GROWTH: usize = 10;
 const LEVEL: usize = 2;
 
 /// Draws findings and blocks in at most `room` bytes. `number` is the report's, for names on the page.
-pub(super) fn draw(document: &Document, input: &ReportInput<'_>, number: usize, room: usize) -> Html {
+pub(super) fn draw(document: &Document, sheet: &Sheet<'_>, number: usize, room: usize) -> Html {
+    let input = sheet.input;
     let mut out = Html::default();
     let room = room.saturating_sub(CLOSING);
     let mut left_out = 0;
@@ -44,7 +46,7 @@ pub(super) fn draw(document: &Document, input: &ReportInput<'_>, number: usize, 
     for (index, block) in document.blocks.iter().enumerate() {
         let last = index + 1 == document.blocks.len();
         let room = share(room.saturating_sub(out.len()), last);
-        let mut html = Html::default();
+        let mut html = sheet.piece();
         match block {
             Block::PipelineHealth(detail) if drawn_health.contains(detail) => {
                 aside(&mut html, &line!("Pipeline Health stands above in the same detail."));
@@ -206,7 +208,9 @@ fn findings(findings: &[Finding], room: usize) -> Html {
         .take(1_001)
         .map(|finding| {
             let (mark, word) = severity(finding.severity);
-            [format!("{mark} {word}"), finding.subject.clone(), finding.text.clone()].map(Cell::Text).to_vec()
+            [format!("{} {word}", words::signed(mark)), finding.subject.clone(), finding.text.clone()]
+                .map(Cell::Text)
+                .to_vec()
         })
         .collect();
     let columns = ["Severity", "Subject", "Finding"].map(|title| text_column(title, false));

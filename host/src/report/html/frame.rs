@@ -1,5 +1,6 @@
 //! The frame around a plugin's document on the page: who made it, how that went, and where it ends.
 
+use super::Sheet;
 use super::document::{self, anchor};
 use super::markup::Html;
 use super::words::{self, aside, callout};
@@ -7,7 +8,7 @@ use crate::plugin::document::Severity;
 use crate::report::escape::{clip, visible};
 use crate::report::frame::{FAILURE_MAX, LIMITS_MAX, LIST_MAX, LOG_LINE_MAX, LOG_LINES, level, name, status};
 use crate::report::model::{Grid, Item, Items, Line, Tone, line};
-use crate::report::{Failure, FindingCounts, ReportInput, Section, Status};
+use crate::report::{Failure, FindingCounts, Section, Status};
 use crate::units::{NONE, count, integer};
 
 /// The list of reports.
@@ -33,7 +34,7 @@ pub(super) fn list(html: &mut Html, sections: &[Section]) {
 
 /// One plugin's document in its frame, in at most `room` bytes (and never less than the frame itself). `number` counts
 /// the reports from 1.
-pub(super) fn draw(input: &ReportInput<'_>, section: &Section, number: usize, room: usize) -> Html {
+pub(super) fn draw(sheet: &Sheet<'_>, section: &Section, number: usize, room: usize) -> Html {
     let mut head = Html::default();
     let title = section.document.as_ref().map(|document| &document.title).filter(|title| !title.trim().is_empty());
     let title = name(title.unwrap_or(&section.plugin.title));
@@ -59,7 +60,7 @@ pub(super) fn draw(input: &ReportInput<'_>, section: &Section, number: usize, ro
                 if document.blocks.is_empty() && document.findings.is_empty() {
                     aside(html, &line!("The document is empty."));
                 } else {
-                    html.append(&document::draw(document, input, number, room.saturating_sub(head.len() + 1_024)));
+                    html.append(&document::draw(document, sheet, number, room.saturating_sub(head.len() + 1_024)));
                 }
             });
         }

@@ -2,7 +2,7 @@
 
 use super::document::CLOSING;
 use super::markup::Html;
-use super::words::{scrolled, tone};
+use super::words::{scrolled, signed, tone};
 use crate::plugin::document::{Cell, Column, ColumnFormat, Severity};
 use crate::report::escape::clip;
 use crate::report::model::Tone;
@@ -107,7 +107,7 @@ pub(super) fn cell(html: &mut Html, format: &Format, value: &Cell) {
                 _ if text == NOT_AVAILABLE => "na",
                 _ => return html.text(&text),
             };
-            html.element("span", &[("class", class)], &text);
+            html.element("span", &[("class", class)], &signed(&text));
         }
     }
 }

@@ -5,12 +5,25 @@ use crate::plugin::document::Severity;
 use crate::report::escape::visible;
 use crate::report::model::{Grid, Item, Items, Line, Metric, Style, Tone, report_of};
 use crate::report::severity;
+use std::borrow::Cow;
 
 /// Elements of headings; deeper ones share the last.
 const HEADINGS: [&str; 6] = ["h1", "h2", "h3", "h4", "h5", "h6"];
 
+/// Marks that need a font of pictures, and letters that every font has in their places. The word beside them stays.
+const SIGNS: [(char, char); 6] = [('✅', '✓'), ('❌', '✗'), ('⏱', '✗'), ('⛔', '■'), ('⏭', '»'), ('❔', '?')];
+
+/// The text with such a letter where it begins with a mark of the host's.
+pub(super) fn signed(text: &str) -> Cow<'_, str> {
+    let mut letters = text.chars();
+    match letters.next().and_then(|first| SIGNS.iter().find(|(mark, _)| *mark == first)) {
+        Some((_, sign)) => format!("{sign}{}", letters.as_str()).into(),
+        None => text.into(),
+    }
+}
+
 /// Draws items; a heading of level 0 has `level`.
-pub(super) fn draw(html: &mut Html, items: &Items, level: usize) {
+pub(crate) fn draw(html: &mut Html, items: &Items, level: usize) {
     // What a table is about, for those who don't see the heading above it.
     let mut about = String::new();
     for item in &items.0 {
@@ -34,29 +47,35 @@ pub(super) fn draw(html: &mut Html, items: &Items, level: usize) {
     }
 }
 
-pub(super) fn heading(level: usize) -> &'static str {
+pub(crate) fn heading(level: usize) -> &'static str {
     HEADINGS[level.clamp(1, HEADINGS.len()) - 1]
 }
 
 /// A remark of the host's.
-pub(super) fn aside(html: &mut Html, text: &Line) {
+pub(crate) fn aside(html: &mut Html, text: &Line) {
     html.within("p", &[("class", "aside")], |html| line(html, text));
 }
 
-pub(super) fn line(html: &mut Html, text: &Line) {
-    for (style, text) in text.spans() {
+pub(crate) fn line(html: &mut Html, of: &Line) {
+    for (at, (style, text)) in of.spans().enumerate() {
+        // Text from elsewhere never begins a line that is meant some way: there the host's mark stands.
+        let text = &*if at == 0 && of.tone != Tone::Plain { signed(text) } else { text.into() };
         match style {
             Style::Plain => html.spaced(text),
             Style::Strong => html.within("strong", &[], |html| html.spaced(text)),
             Style::Emphasis => html.within("em", &[], |html| html.spaced(text)),
             Style::Code => html.within("code", &[], |html| html.spaced(text)),
-            Style::Run => html.element("a", &[("href", &format!("{}.html", report_of(text)))], text),
+            Style::Run => {
+                let href =
+                    html.runs().map_or_else(|| format!("{}.html", report_of(text)), |runs| format!("{runs}{text}"));
+                html.element("a", &[("href", &href)], text);
+            }
         }
     }
 }
 
 /// Text as paragraphs: blank lines part them, other line breaks are kept. The host's `lead` stands before the first.
-pub(super) fn paragraphs(html: &mut Html, lead: impl FnOnce(&mut Html), text: &str) {
+pub(crate) fn paragraphs(html: &mut Html, lead: impl FnOnce(&mut Html), text: &str) {
     let shown = visible(text);
     let mut parts: Vec<Vec<&str>> = vec![Vec::new()];
     for line in shown.lines().map(str::trim) {
@@ -85,7 +104,7 @@ pub(super) fn paragraphs(html: &mut Html, lead: impl FnOnce(&mut Html), text: &s
     }
 }
 
-pub(super) fn callout(html: &mut Html, of: Severity, lead: impl FnOnce(&mut Html), text: &str) {
+pub(crate) fn callout(html: &mut Html, of: Severity, lead: impl FnOnce(&mut Html), text: &str) {
     let class = match of {
         Severity::Info => "callout note",
         Severity::Warning => "callout warning",
@@ -95,7 +114,7 @@ pub(super) fn callout(html: &mut Html, of: Severity, lead: impl FnOnce(&mut Html
         paragraphs(
             html,
             |html| {
-                html.spaced(severity(of).0);
+                html.spaced(&signed(severity(of).0));
                 html.spaced(" ");
                 lead(html);
             },
@@ -104,7 +123,7 @@ pub(super) fn callout(html: &mut Html, of: Severity, lead: impl FnOnce(&mut Html
     });
 }
 
-pub(super) fn tone(tone: Tone) -> &'static str {
+pub(crate) fn tone(tone: Tone) -> &'static str {
     match tone {
         Tone::Plain => "",
         Tone::Good => "good",
@@ -136,7 +155,7 @@ fn list(html: &mut Html, tag: &'static str, points: &[Line]) {
 }
 
 /// A table of the host's. Its first column names the rows.
-pub(super) fn table(html: &mut Html, grid: &Grid, caption: &str) {
+pub(crate) fn table(html: &mut Html, grid: &Grid, caption: &str) {
     let class = |right: bool| if right { "n" } else { "" };
     scrolled(html, |html| {
         html.element("caption", &[("class", "vh")], caption);
@@ -166,7 +185,7 @@ pub(super) fn table(html: &mut Html, grid: &Grid, caption: &str) {
 }
 
 /// A table in a box of its own that scrolls sideways, so that the page does not.
-pub(super) fn scrolled(html: &mut Html, fill: impl FnOnce(&mut Html)) {
+pub(crate) fn scrolled(html: &mut Html, fill: impl FnOnce(&mut Html)) {
     html.within("div", &[("class", "scroll")], |html| html.within("table", &[], fill));
 }
 

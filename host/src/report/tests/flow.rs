@@ -114,7 +114,7 @@ fn everything_that_a_flow_can_be() {
     golden("flow_run.md", &rendered.markdown);
     golden("flow_run.json", &rendered.json);
     let html = reading::read(&rendered.html);
-    let links: Vec<&String> = html.links.iter().filter(|link| link.starts_with("../")).collect();
+    let links: Vec<&String> = html.links.iter().filter(|link| link.starts_with("../../")).collect();
     let child = "../../20260102T000000Z-flow.child.1/reports/forensic_report.html";
     assert!(links.iter().any(|link| *link == child), "{links:?}");
 }

@@ -1,7 +1,9 @@
 //! Whole reports: golden files, hostile texts through real parsers, charts, sizes, the terminal.
 
+mod bundle;
 mod charts;
 mod corpus;
+mod data;
 mod flow;
 mod golden;
 mod hostile;
@@ -9,5 +11,6 @@ mod inside;
 mod page;
 mod reading;
 mod sample;
+mod sections;
 mod size;
 mod terminal;

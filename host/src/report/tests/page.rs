@@ -2,9 +2,11 @@
 //! to keep it so.
 
 use super::super::escape::visible;
-use super::super::{Baseline, LogTail, Typical, html, render};
+use super::super::html::markup::Html;
+use super::super::html::style::{self, Reach};
+use super::super::{Baseline, Home, LogTail, Typical, page, render};
 use super::corpus::{PAYLOADS, POSITIONS, nasty, other, place};
-use super::reading::{Page, read, squeeze};
+use super::reading::{FILES, Page, read, squeeze};
 use super::sample::{Sample, document, everything, failed_section, section};
 use crate::plugin::document::*;
 use base64::Engine as _;
@@ -14,7 +16,7 @@ use std::sync::LazyLock;
 
 fn drawn(position: usize, text: &str) -> Page {
     let sample = Sample { sections: vec![place(position, text), other()], ..Sample::default() };
-    read(&html::report(&sample.input()))
+    read(&page(&sample.input(), &Home::default()))
 }
 
 static HARMLESS: LazyLock<Vec<Page>> = LazyLock::new(|| (0..POSITIONS).map(|at| drawn(at, "harmless")).collect());
@@ -27,7 +29,7 @@ fn check(position: usize, payload: &str) {
     }
     let harmless = &HARMLESS[position];
     if position >= 38 {
-        let links = hostile.links.iter().filter(|link| !link.starts_with('#')).count();
+        let links = hostile.links.iter().filter(|link| !link.starts_with('#') && !FILES.contains(&&***link)).count();
         assert!(links <= usize::from(position == 39) && !hostile.text.contains("evil.example"), "{hostile:?}");
         return;
     }
@@ -68,7 +70,7 @@ proptest! {
 /// A run in which every text is a payload: the host's own part must stay the host's.
 #[test]
 fn a_hostile_trace_stays_text() {
-    let page = |text: &dyn Fn(usize) -> String| {
+    let drawn = |text: &dyn Fn(usize) -> String| {
         let mut spans = vec![serde_json::json!({
             "name": "RUN", "start_time": 1_000_000_000u64, "end_time": 9_000_000_000u64, "status": "Error",
             "span_id": "00000000000000ff", "status_message": text(9),
@@ -118,10 +120,10 @@ fn a_hostile_trace_stays_text() {
             omitted_bytes: 3,
         };
         sample.tails = (0..PAYLOADS.len() - 20).map(tail).collect();
-        read(&html::report(&sample.input()))
+        read(&page(&sample.input(), &Home::default()))
     };
-    let hostile = page(&|at| PAYLOADS[at % PAYLOADS.len()].to_owned());
-    let harmless = page(&|at| format!("harmless {at}"));
+    let hostile = drawn(&|at| PAYLOADS[at % PAYLOADS.len()].to_owned());
+    let harmless = drawn(&|at| format!("harmless {at}"));
     assert_eq!(hostile.structure, harmless.structure);
     assert_eq!(hostile.links, harmless.links);
     assert!(hostile.text.contains("<script>alert(1)</script>"));
@@ -161,8 +163,9 @@ fn links_lead_to_https_mail_and_reports_of_this_run() {
         Sample { sections: vec![section("a.report", document(vec![Block::Links(links)]))], ..Sample::default() };
     let rendered = render(&sample.input());
     let page = read(&rendered.html);
-    let of_account: Vec<&str> = page.links.iter().map(String::as_str).skip(3).collect();
+    let of_account: Vec<&str> = page.links.iter().map(String::as_str).skip(4).take(4).collect();
     assert_eq!(of_account, ["https://a.example/x?y=1&z=2", "https://a.example/", "mailto:me@a.example", "#report-1"]);
+    assert_eq!(page.links[8..], ["forensic_report.md", "forensic_report.json", "../data/forensic_trace.json"]);
     let links = |markdown: &str| {
         use pulldown_cmark::{Event, Options, Parser, Tag};
         let links = Parser::new_ext(markdown, Options::all()).filter_map(|event| match event {
@@ -178,23 +181,75 @@ fn links_lead_to_https_mail_and_reports_of_this_run() {
 }
 
 #[test]
-fn the_policy_allows_the_style_sheet_and_nothing_else() {
-    let html = html::report(&Sample::worked().input());
+fn the_policy_allows_one_style_sheet_and_one_script() {
+    let html = page(&Sample::worked().input(), &Home::default());
     let (before, rest) = html.split_once("<style>").unwrap();
-    let (css, _) = rest.split_once("</style>").unwrap();
-    let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(css));
+    let (css, rest) = rest.split_once("</style>").unwrap();
+    let (_, rest) = rest.split_once("<script type=\"module\">").unwrap();
+    let (script, rest) = rest.split_once("</script>").unwrap();
+    let hash = |text: &str| base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text));
     let policy = format!(
-        "default-src &#39;none&#39;; style-src &#39;sha256-{hash}&#39;; base-uri &#39;none&#39;; form-action &#39;none&#39;"
+        "default-src &#39;none&#39;; script-src &#39;sha256-{}&#39;; style-src &#39;sha256-{}&#39;; base-uri &#39;none&#39;; \
+         form-action &#39;none&#39;",
+        hash(script),
+        hash(css)
     );
     assert!(
         before.contains(&format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">")),
         "{before}"
     );
-    for never in ["<style", "url(", "@import", "expression"] {
-        assert!(!css.contains(never) && !rest.contains("<style"), "{never}");
+    for never in ["<style", "@import", "expression"] {
+        assert!(!css.contains(never), "{never}");
     }
+    assert_eq!(css.matches("url(").count(), css.matches("url(#").count());
     // The policy stands before whatever it is about.
     assert!(!before.contains("<link") && !before.contains("<script") && html.matches("<style").count() == 1);
+    assert_eq!(html.matches("<script").count(), 2);
+    assert_eq!(rest, "</body></html>\n");
+}
+
+#[test]
+fn on_a_server_links_and_policy_are_the_servers() {
+    let mut header = Html::default();
+    header.element("nav", &[("class", "pages")], "All runs");
+    let mut sample = Sample::of_trace(
+        r#"[{"name":"r","start_time":0,"end_time":9,"status":"Success","attributes":{"forensic.kind":"run","forensic.resumed_from":"20260101T000000Z-a","cicd.pipeline.run.id":"R"},"span_id":"01"}]"#,
+    );
+    sample.sections = vec![section("a.report", document(vec![Block::PipelineHealth(HealthDetail::Headline)]))];
+    let home = Home {
+        header: Some(&header),
+        attributes: &[("data-live", "")],
+        files: Some("/runs/R/files/"),
+        runs: Some("/runs/"),
+        reach: Reach::Origin,
+    };
+    let html = page(&sample.input(), &home);
+    assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\" data-live=\"\">"));
+    assert!(html.contains("<body><nav class=\"pages\">All runs</nav>"));
+    for file in ["reports/forensic_report.md", "reports/forensic_report.json", "data/forensic_trace.json"] {
+        assert!(html.contains(&format!("href=\"/runs/R/files/{file}\"")), "{file}");
+    }
+    // Above, and in the plugin's frame.
+    assert_eq!(html.matches("href=\"/runs/20260101T000000Z-a\"").count(), 2);
+    assert!(!html.contains("href=\"../"));
+    assert!(html.contains("connect-src &#39;self&#39;; form-action &#39;self&#39;"));
+    assert!(style::policy(Reach::Origin).matches("form-action").count() == 1);
+}
+
+/// What failed stands before the numbers, and the dashboard between them and the tables.
+#[test]
+fn people_see_failures_first() {
+    let html = page(&Sample::instrumented().input(), &Home::default());
+    let at = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} is missing"));
+    let order = [
+        "class=\"headline",
+        ">What failed<",
+        "class=\"tiles\"",
+        "id=\"dashboard\" hidden",
+        ">Stage breakdown<",
+        ">Files of this run</h2>",
+    ];
+    assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])));
 }
 
 #[test]
@@ -211,7 +266,9 @@ fn the_hosts_part_is_all_there() {
     sample.sections = vec![section("risk.report_meta", everything()), failed_section("acme.broken")];
     let rendered = render(&sample.input());
     let page = read(&rendered.html);
-    // Whatever the Markdown's part says as a cell or a word, the page says, too.
+    // Whatever the Markdown's part says as a cell or a word, the page says, too; marks that need a font of pictures are letters there.
+    let signs = [("✅", "✓"), ("❌", "✗"), ("⏱", "✗"), ("⛔", "■"), ("⏭", "»")];
+    let lettered = |text: String| signs.iter().fold(text, |text, (mark, sign)| text.replace(mark, sign));
     let (_, health) = rendered.markdown.split_once("## Pipeline Health\n").unwrap();
     let (health, _) = health.split_once("\n## Reports").unwrap();
     let told = |line: &&str| !line.contains("---") && !line.contains('\\') && !line.starts_with("| Metric ");
@@ -220,8 +277,8 @@ fn the_hosts_part_is_all_there() {
             let cell = cell.trim().trim_start_matches(|c: char| c.is_ascii_digit() && line.contains(". **"));
             let text =
                 squeeze(&cell.replace("**", "").replace(['*', '`'], "").replace("&lt;", "<").replace("&gt;", ">"));
-            let text = text.trim_start_matches('.');
-            assert!(page.text.contains(text), "{text:?} is missing");
+            let text = lettered(text.trim_start_matches('.').to_owned());
+            assert!(page.text.contains(&text), "{text:?} is missing");
         }
     }
     for text in ["0123456789abcdef".repeat(4).as_str(), "limithit:limit`log`", "Endofreportacme.broken.", "folding"] {
@@ -238,6 +295,6 @@ fn the_hosts_part_is_all_there() {
 #[test]
 fn a_missing_trace_is_said() {
     let sample = Sample { problem: Some("There is no <trace>.".into()), ..Sample::default() };
-    let page = read(&html::report(&sample.input()));
+    let page = read(&super::super::page(&sample.input(), &Home::default()));
     assert!(page.text.contains("⚠warning:Thereisno<trace>."), "{}", page.text);
 }

@@ -1,6 +1,9 @@
 //! A page as a browser reads it: `html5ever` makes the tree. Whatever no report may hold fails here.
 
+use super::super::escape::visible;
+use super::super::html::style;
 use scraper::{Html, Node};
+use serde_json::Value;
 
 /// All elements that a page may have.
 const ELEMENTS: &[&str] = &[
@@ -38,6 +41,7 @@ const ELEMENTS: &[&str] = &[
     "path",
     "pre",
     "rect",
+    "script",
     "section",
     "small",
     "span",
@@ -63,6 +67,7 @@ const WORDS: &[&str] = &[
     "charset",
     "class",
     "content",
+    "hidden",
     "http-equiv",
     "id",
     "lang",
@@ -70,7 +75,10 @@ const WORDS: &[&str] = &[
     "rel",
     "role",
     "scope",
+    "type",
 ];
+/// Where the run's other files are, as seen from the file.
+pub(super) const FILES: &[&str] = &["forensic_report.md", "forensic_report.json", "../data/forensic_trace.json"];
 /// Attributes that hold shapes.
 const SHAPES: &[&str] = &["d", "height", "viewBox", "width", "x", "y"];
 
@@ -82,6 +90,8 @@ pub(super) struct Page {
     pub(super) text: String,
     /// Where links lead.
     pub(super) links: Vec<String>,
+    /// What the dashboard draws.
+    pub(super) data: Option<Value>,
 }
 
 pub(super) fn squeeze(text: &str) -> String {
@@ -92,15 +102,29 @@ pub(super) fn squeeze(text: &str) -> String {
 pub(super) fn read(html: &str) -> Page {
     let parsed = Html::parse_document(html);
     assert!(parsed.errors.is_empty(), "{:?} in\n{html}", parsed.errors);
-    let mut page = Page { structure: Vec::new(), text: String::new(), links: Vec::new() };
+    let mut page = Page { structure: Vec::new(), text: String::new(), links: Vec::new(), data: None };
+    let mut scripts = 0;
     let mut ids: Vec<&str> = Vec::new();
     for node in parsed.tree.root().descendants() {
         match node.value() {
             Node::Document | Node::Doctype(_) => {}
             Node::Text(text) => {
-                let style = node.parent().and_then(|up| Some(up.value().as_element()?.name() == "style"));
-                if style != Some(true) {
-                    page.text.push_str(text);
+                let above = node.parent().and_then(|up| up.value().as_element());
+                match above.map(|above| (above.name(), above.attr("type"))) {
+                    Some(("style", _)) => {}
+                    // One script, and it is the host's; one piece of data, and it is JSON.
+                    Some(("script", Some("module"))) => {
+                        assert_eq!(&**text, style::SCRIPT);
+                        scripts += 1;
+                    }
+                    Some(("script", Some("application/json"))) => {
+                        assert!(!text.contains(['<', '>', '&', '\u{2028}', '\u{2029}']) && page.data.is_none());
+                        let data: Value = serde_json::from_str(text).expect("JSON");
+                        is_shown(&data);
+                        page.data = Some(data);
+                    }
+                    Some(("script", _)) => panic!("another script in\n{html}"),
+                    _ => page.text.push_str(text),
                 }
             }
             Node::Element(element) => {
@@ -131,6 +155,7 @@ pub(super) fn read(html: &str) -> Page {
             other => panic!("{other:?} in\n{html}"),
         }
     }
+    assert_eq!(scripts, 1);
     let all = ids.len();
     ids.sort_unstable();
     ids.dedup();
@@ -142,12 +167,25 @@ pub(super) fn read(html: &str) -> Page {
     page
 }
 
+/// Every text says all that is in it.
+fn is_shown(data: &Value) {
+    match data {
+        Value::String(text) => assert_eq!(*text, visible(text)),
+        Value::Array(values) => values.iter().for_each(is_shown),
+        Value::Object(values) => values.values().for_each(is_shown),
+        _ => {}
+    }
+}
+
 /// A place on the page, or an address of the tests.
 fn is_address(href: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~%:/?#@&=+,;".contains(c);
     let beside = href.strip_prefix("../../").and_then(|rest| rest.strip_suffix("/reports/forensic_report.html"));
     if let Some(run) = beside {
         return run.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)) && !run.contains("..");
+    }
+    if FILES.contains(&href) {
+        return true;
     }
     href.chars().all(plain)
         && (href.starts_with('#') || href.starts_with("https://a.example/") || href.starts_with("mailto:me@a.example"))

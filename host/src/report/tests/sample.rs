@@ -3,7 +3,7 @@
 use super::super::{Baseline, Failure, LogTail, PluginIdentity, ReportInput, RunFacts, Section, Status, Typical};
 use crate::plugin::LogLine;
 use crate::plugin::document::*;
-use crate::trace::{Inside, Run, Summary, Trace, inside, summarize_run};
+use crate::trace::{Columns, Inside, Run, Summary, Trace, inside, summarize_run};
 use serde_json::{Value, json};
 
 /// What a [`ReportInput`] borrows from.
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 pub(super) struct Sample {
     pub(super) record: RunFacts,
     pub(super) traced: Option<(Run, Summary, Inside)>,
+    pub(super) columns: Option<Columns>,
     pub(super) problem: Option<String>,
     pub(super) tails: Vec<LogTail>,
     pub(super) baseline: Option<Baseline>,
@@ -23,7 +24,8 @@ impl Sample {
         let run = Run::of(&trace);
         let summary = summarize_run(&trace, &run);
         let inside = inside(&trace, &run);
-        Self { traced: Some((run, summary, inside)), ..Self::default() }
+        let columns = Some(Columns::of(&trace, &run, &summary));
+        Self { traced: Some((run, summary, inside)), columns, ..Self::default() }
     }
 
     /// [`FAILED`] with the spans that its stages sent, and with what their attempts used.
@@ -99,6 +101,7 @@ impl Sample {
             trace_problem: self.problem.as_deref(),
             run: self.traced.as_ref().map(|(run, ..)| run),
             inside: self.traced.as_ref().map(|(.., inside)| inside),
+            columns: self.columns.as_ref(),
             tails: &self.tails,
             baseline: self.baseline.as_ref(),
             sections: &self.sections,

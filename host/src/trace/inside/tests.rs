@@ -1,6 +1,7 @@
 //! Spans as a file tells them, folded, against the definitions told in another way.
 
 use super::*;
+use crate::conventions::attr;
 use crate::trace::span::Span;
 use proptest::prelude::*;
 use serde_json::{Value, json};

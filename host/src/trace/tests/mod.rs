@@ -6,7 +6,7 @@ mod foreign;
 mod loading;
 mod paging;
 mod properties;
-mod simulator;
+pub(in crate::trace) mod simulator;
 mod worked_example;
 
 use super::{Summary, Trace, summarize};

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// What a stage would do if it were started.
 #[derive(Clone, Debug)]
-pub(super) struct Spec {
+pub(in crate::trace) struct Spec {
     pub needs: Vec<usize>,
     /// Duration of each attempt; all but the last fail.
     pub attempts: Vec<u64>,
@@ -24,7 +24,7 @@ pub(super) struct Spec {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(in crate::trace) struct Plan {
     pub stages: Vec<Spec>,
     /// 0: unlimited.
     pub slots: u64,
@@ -34,7 +34,7 @@ pub(super) struct Plan {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Attempt {
+pub(in crate::trace) struct Attempt {
     pub start: u64,
     pub end: u64,
     pub backoff: u64,
@@ -42,7 +42,7 @@ pub(super) struct Attempt {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stage {
+pub(in crate::trace) struct Stage {
     pub id: String,
     pub needs: Vec<usize>,
     pub ready: Option<u64>,
@@ -58,7 +58,7 @@ pub(super) struct Stage {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct SimRun {
+pub(in crate::trace) struct SimRun {
     pub start: u64,
     pub schedule_start: u64,
     pub end: u64,
@@ -66,7 +66,7 @@ pub(super) struct SimRun {
     pub stages: Vec<Stage>,
 }
 
-pub(super) fn plan() -> impl Strategy<Value = Plan> {
+pub(in crate::trace) fn plan() -> impl Strategy<Value = Plan> {
     let spec = (
         prop::collection::vec(any::<prop::sample::Index>(), 0..4),
         prop::collection::vec(0u64..40, 1..4),
@@ -126,7 +126,7 @@ enum State {
 
 const EPOCH: u64 = 1_000_000;
 
-pub(super) fn simulate(plan: &Plan) -> SimRun {
+pub(in crate::trace) fn simulate(plan: &Plan) -> SimRun {
     let count = plan.stages.len();
     let mut now = EPOCH + plan.lead;
     let cancel_at = plan.cancel_at.map(|after| now + after);
@@ -242,7 +242,7 @@ pub(super) fn simulate(plan: &Plan) -> SimRun {
 
 impl SimRun {
     /// Changes every time.
-    pub(super) fn map_times(&self, change: impl Fn(u64) -> u64, scale: u64) -> SimRun {
+    pub(in crate::trace) fn map_times(&self, change: impl Fn(u64) -> u64, scale: u64) -> SimRun {
         let mut run = self.clone();
         for time in [&mut run.start, &mut run.schedule_start, &mut run.end] {
             *time = change(*time);
@@ -259,7 +259,7 @@ impl SimRun {
     }
 
     /// The spans, one text each, in the order of the run's structure.
-    pub(super) fn spans(&self) -> Vec<String> {
+    pub(in crate::trace) fn spans(&self) -> Vec<String> {
         let status = |result: &str| if matches!(result, "success" | "skip") { "Success" } else { "Error" };
         let span = |name: &str, start: u64, end: u64, result: &str, attributes: &str, id: u64, parent: &str| {
             format!(
@@ -326,7 +326,7 @@ impl SimRun {
     }
 
     /// The trace as a file.
-    pub(super) fn text(&self) -> String {
+    pub(in crate::trace) fn text(&self) -> String {
         format!("[\n{}\n]\n", self.spans().join(",\n"))
     }
 }

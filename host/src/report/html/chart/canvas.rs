@@ -6,8 +6,8 @@ use crate::report::escape::{clip, one_line};
 use std::fmt::Write as _;
 
 /// Size of the picture, in its own units; at its usual size on a screen one is about a pixel.
-pub(super) const WIDTH: f64 = 720.0;
-pub(super) const HEIGHT: f64 = 300.0;
+pub(crate) const WIDTH: f64 = 720.0;
+pub(crate) const HEIGHT: f64 = 300.0;
 /// Width of a character of an axis.
 const CHARACTER: f64 = 6.4;
 /// Longest text beside an axis, characters.
@@ -15,25 +15,25 @@ pub(super) const LABEL_MAX: usize = 18;
 
 /// Where the data stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Area {
-    pub(super) left: f64,
-    pub(super) top: f64,
-    pub(super) right: f64,
-    pub(super) bottom: f64,
+pub(crate) struct Area {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) right: f64,
+    pub(crate) bottom: f64,
 }
 
 impl Area {
     /// With room for these texts at its left.
-    pub(super) fn beside<'a>(texts: impl Iterator<Item = &'a str>, height: f64) -> Self {
+    pub(crate) fn beside<'a>(texts: impl Iterator<Item = &'a str>, height: f64) -> Self {
         let longest = texts.map(|text| text.chars().count().min(LABEL_MAX)).max().unwrap_or(0);
         Self { left: 14.0 + CHARACTER * longest as f64, top: 10.0, right: WIDTH - 14.0, bottom: height - 36.0 }
     }
 
-    pub(super) fn x(&self, part: f64) -> f64 {
+    pub(crate) fn x(&self, part: f64) -> f64 {
         self.left + part * (self.right - self.left)
     }
 
-    pub(super) fn y(&self, part: f64) -> f64 {
+    pub(crate) fn y(&self, part: f64) -> f64 {
         self.bottom - part * (self.bottom - self.top)
     }
 }
@@ -44,7 +44,7 @@ pub(super) fn characters(width: f64) -> usize {
 }
 
 /// The lines of the y axis and its ticks.
-pub(super) fn y_axis(html: &mut Html, area: &Area, axis: &Axis) {
+pub(crate) fn y_axis(html: &mut Html, area: &Area, axis: &Axis) {
     let mut grid = String::new();
     for (value, _) in &axis.ticks {
         let _ = write!(grid, "M{} {}H{}", n(area.left), n(area.y(axis.at(*value))), n(area.right));
@@ -56,7 +56,7 @@ pub(super) fn y_axis(html: &mut Html, area: &Area, axis: &Axis) {
 }
 
 /// The line of the x axis with ticks, and its title below.
-pub(super) fn x_axis(html: &mut Html, area: &Area, axis: &Axis, title: &str) {
+pub(crate) fn x_axis(html: &mut Html, area: &Area, axis: &Axis, title: &str) {
     let mut line = format!("M{} {}H{}", n(area.left), n(area.bottom), n(area.right));
     for (value, _) in &axis.ticks {
         let _ = write!(line, "M{} {}v4", n(area.x(axis.at(*value))), n(area.bottom));
@@ -77,18 +77,18 @@ pub(super) fn x_title(html: &mut Html, area: &Area, title: &str) {
     text(html, "m", f64::midpoint(area.left, area.right), area.bottom + 32.0, &clip(&one_line(title), 80));
 }
 
-pub(super) fn text(html: &mut Html, class: &str, x: f64, y: f64, text: &str) {
+pub(crate) fn text(html: &mut Html, class: &str, x: f64, y: f64, text: &str) {
     html.element("text", &[("class", class), ("x", &n(x)), ("y", &n(y))], text);
 }
 
 /// A number of a picture: a tenth of a pixel is enough.
-pub(super) fn n(value: f64) -> String {
+pub(crate) fn n(value: f64) -> String {
     let tenths = (value * 10.0).round() / 10.0;
     format!("{}", if tenths == 0.0 { 0.0 } else { tenths })
 }
 
 /// A mark of a series; series that share a colour in someone's eyes differ in it.
-pub(super) fn marker(path: &mut String, series: usize, x: f64, y: f64) {
+pub(crate) fn marker(path: &mut String, series: usize, x: f64, y: f64) {
     let start = |path: &mut String, dx: f64, dy: f64| {
         let _ = write!(path, "M{} {}", n(x + dx), n(y + dy));
     };

@@ -2,10 +2,10 @@
 //! are told apart by people with any sight of colour, and never stand alone: series differ in dashes and marks, too.
 
 mod bars;
-mod canvas;
+pub(crate) mod canvas;
 mod heat;
 mod lines;
-mod scale;
+pub(crate) mod scale;
 
 use super::markup::Html;
 use crate::plugin::document::{Chart, ChartKind};
@@ -23,7 +23,7 @@ const DATA: Bounds = Bounds { across: SERIES_MAX, down: 200 };
 const MATRIX: Bounds = Bounds { across: 40, down: 40 };
 
 /// Draws a chart. `id` is the host's and names the chart on the page.
-pub(super) fn draw(html: &mut Html, chart: &Chart, id: &str) {
+pub(crate) fn draw(html: &mut Html, chart: &Chart, id: &str) {
     let plot = Plot::new(chart);
     html.within("figure", &[], |html| {
         html.within("figcaption", &[], |html| {

@@ -15,23 +15,23 @@ const TICKS_MAX: usize = 20;
 
 /// A range of values with its ticks.
 #[derive(Debug, Clone)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     low: f64,
     high: f64,
     /// Value and what is written beside it.
-    pub(super) ticks: Vec<(f64, String)>,
+    pub(crate) ticks: Vec<(f64, String)>,
     /// What the ticks leave unsaid: `2026-01-01, UTC`; empty for numbers and names.
     pub(super) about: String,
 }
 
 impl Axis {
     /// Where a finite value stands, from 0 to 1.
-    pub(super) fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         ((value.clamp(-MOST, MOST) - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 
     /// Values with round ends.
-    pub(super) fn rounded(low: f64, high: f64, format: ColumnFormat) -> Self {
+    pub(crate) fn rounded(low: f64, high: f64, format: ColumnFormat) -> Self {
         let (low, high) = widened(low, high);
         let step = step(high - low, format);
         let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
@@ -55,7 +55,7 @@ impl Axis {
     }
 
     /// Names at whole numbers.
-    pub(super) fn labels(low: f64, high: f64, name: impl Fn(f64) -> String) -> Self {
+    pub(crate) fn labels(low: f64, high: f64, name: impl Fn(f64) -> String) -> Self {
         let (low, high) = widened(low, high);
         let step = ((high - low) / 6.0).ceil().max(1.0);
         let first = low.ceil();
