@@ -214,6 +214,8 @@ pub mod result {
     pub const CANCELLATION: &str = "cancellation";
     /// It never ran because a need failed.
     pub const SKIP: &str = "skip";
+    /// It goes on. Never in a saved trace: only whoever looks at a run in progress is told so.
+    pub const RUNNING: &str = "running";
 }
 
 /// Values of [`attr::ERROR_TYPE`], a closed list.

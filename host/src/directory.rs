@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
+use cap_std::fs::{Dir, DirBuilder, File, OpenOptions, OpenOptionsExt as _};
 
 use crate::clock::{UnixNanos, utc};
 use crate::evidence::SIGNATURE;
@@ -186,6 +186,21 @@ impl RunDirectory {
         }
     }
 
+    /// Opens the run in the folder `name` of a runs folder, for somebody who is not trusted: a link that leads out of the runs folder
+    /// is not followed.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn open_below(runs: &Path, name: &str) -> Result<Self, DirectoryError> {
+        let path = runs.join(name);
+        let opened = Dir::open_ambient_dir(runs, ambient_authority()).and_then(|runs| runs.open_dir(name));
+        match opened {
+            Ok(dir) => Ok(Self { path, dir }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(DirectoryError::Missing(path)),
+            Err(source) => Err(DirectoryError::Io { doing: "open the run directory", path, source }),
+        }
+    }
+
     /// Finds a run as a person names it: `latest`, a run id of `root` or the beginning of one, or the path of a run directory.
     ///
     /// # Errors
@@ -231,12 +246,20 @@ impl RunDirectory {
         })
     }
 
-    /// Opens a file below it for reading; `None` if there is none.
+    /// Opens a file below it for reading; `None` if there is none. A stage may have left a pipe under the name, where whoever opens
+    /// it waits for ever: what is no regular file is refused.
     ///
     /// # Errors
     /// Where there is one and it can't be opened.
     pub fn file(&self, name: &str) -> Result<Option<File>, DirectoryError> {
-        match self.dir.open(name) {
+        let mut options = OpenOptions::new();
+        // Has no meaning for regular files.
+        options.read(true).custom_flags(libc::O_NONBLOCK);
+        let opened = self.dir.open_with(name, &options).and_then(|file| match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+        });
+        match opened {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(DirectoryError::Io { doing: "read", path: self.path.join(name), source }),

@@ -27,6 +27,7 @@ pub mod registry;
 pub mod report;
 pub mod run;
 pub mod runs;
+pub mod serve;
 pub mod settings;
 pub mod telemetry;
 pub mod trace;

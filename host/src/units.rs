@@ -141,6 +141,25 @@ fn div_round(value: u64, by: u64) -> u64 {
 mod tests {
     use super::*;
 
+    /// The dashboard writes numbers in the same words: `tests/browser/unit/format.test.mjs` reads the same cases.
+    #[test]
+    fn numbers_read_the_same_on_both_sides() {
+        let cases: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/browser/unit/format.json")).unwrap();
+        let written = |kind: &str, value: &serde_json::Value| match kind {
+            "duration" => maybe_duration(value.as_u64()),
+            "bytes" => value.as_u64().map_or_else(|| NONE.to_owned(), bytes),
+            "percent" => percent(value.as_f64()),
+            "integer" => integer(value.as_u64().unwrap()),
+            other => panic!("no such kind: {other}"),
+        };
+        for (kind, pairs) in cases.as_object().unwrap() {
+            for pair in pairs.as_array().unwrap() {
+                assert_eq!(written(kind, &pair[0]), pair[1], "{kind} of {}", pair[0]);
+            }
+        }
+    }
+
     #[test]
     fn durations() {
         for (ns, text) in [

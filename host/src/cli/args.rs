@@ -53,6 +53,8 @@ pub(super) enum Command {
     /// Look at runs, compare them, remove old ones
     #[command(subcommand)]
     Runs(super::runs::RunsCommand),
+    /// Show runs in a browser: list, pages, comparison, trends; also of a run that goes on
+    Serve(super::serve::ServeCommand),
     /// Look into traces
     #[command(subcommand)]
     Trace(TraceCommand),

@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod runs;
 mod schema;
+mod serve;
 mod signals;
 mod trace;
 mod validate;
@@ -66,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Recover(ref command) => recover::recover(command, &arguments.common),
         Command::Verify(ref command) => verify::verify(command, &arguments.common),
         Command::Runs(ref command) => runs::runs(command, &arguments.common),
+        Command::Serve(ref command) => serve::serve(command, &arguments.common),
         Command::Trace(TraceCommand::Summarize(ref command)) => trace::summarize(command),
         Command::Trace(TraceCommand::Export(ref command)) => trace::export(command),
         Command::Trace(TraceCommand::Merge(ref command)) => trace::merge(command, &arguments.common),

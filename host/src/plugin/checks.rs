@@ -66,7 +66,8 @@ fn kind(block: &Block) -> &'static str {
     }
 }
 
-fn fault(block: &Block) -> Option<String> {
+/// What is wrong with a block that its types can't say.
+pub(crate) fn fault(block: &Block) -> Option<String> {
     match block {
         Block::Heading(heading) if !(1..=HEADING_MAX).contains(&heading.level) => {
             Some(format!("its level is {}, and levels go from 1 to {HEADING_MAX}", heading.level))

@@ -1,13 +1,13 @@
 //! A run as a row of a list: what it is and how it ended, from its record, and from its journal's lock where it has not ended.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::folder;
+use super::past::read_wanted;
 use crate::directory::{DATA, RECORD, REPORTS, RunDirectory, runs_folder};
 use crate::evidence::SIGNATURE;
 use crate::run::{LEFT_OUT, Parent, RECORD_SCHEMA, RUNNING, StageCounts};
@@ -145,7 +145,7 @@ fn read(path: &Path, name: String) -> Entry {
     }
 }
 
-fn broken(folder: String, problem: String) -> Entry {
+pub(super) fn broken(folder: String, problem: String) -> Entry {
     Entry {
         folder,
         state: State::Broken,
@@ -165,7 +165,7 @@ fn broken(folder: String, problem: String) -> Entry {
     }
 }
 
-fn of(directory: &RunDirectory, folder: String) -> Entry {
+pub(super) fn of(directory: &RunDirectory, folder: String) -> Entry {
     let part = match part(directory) {
         Ok(part) => part,
         Err(problem) => return broken(folder, problem),
@@ -195,15 +195,19 @@ fn of(directory: &RunDirectory, folder: String) -> Entry {
     }
 }
 
-fn part(directory: &RunDirectory) -> Result<Part, String> {
+/// The text of a record without the list of its files. `Err`: why there is none, a sentence that begins with "it".
+pub(crate) fn record_text(directory: &RunDirectory) -> Result<Vec<u8>, String> {
     let file = match directory.file(RECORD) {
         Ok(Some(file)) => file,
         Ok(None) => return Err(format!("it has no {RECORD}")),
         Err(error) => return Err(error.to_string()),
     };
-    let mut text = Vec::new();
-    let read = file.into_std().take(RECORD_MAX).read_to_end(&mut text);
-    read.map_err(|error| format!("its {RECORD} can't be read: {error}"))?;
+    let text = read_wanted(file.into_std(), None, RECORD_MAX);
+    text.ok_or_else(|| format!("its {RECORD} can't be read, or is larger than any record"))
+}
+
+fn part(directory: &RunDirectory) -> Result<Part, String> {
+    let text = record_text(directory)?;
     let part: Part = serde_json::from_slice(&text).map_err(|error| format!("its {RECORD} is damaged: {error}"))?;
     match part.schema == RECORD_SCHEMA {
         true => Ok(part),

@@ -1,18 +1,14 @@
 //! Earlier runs of one pipeline. Read at the end of each run and before each plan, so it has to be quick, and whatever can't be
 //! read is passed over: another run's damage is no reason to fail this one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::Read;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use memchr::memmem;
-use serde::Deserialize;
-
 use super::folder;
-use crate::conventions::result;
+use super::past::{self, Past};
 use crate::directory::{RECORD, RunDirectory};
 use crate::report::{Baseline, SAMPLES_MAX, Typical};
-use crate::run::{CACHED, LEFT_OUT, PastRun, RECORD_SCHEMA, StageCounts};
+use crate::run::PastRun;
 
 /// Earlier runs of the pipeline that are read.
 const RUNS_MAX: usize = 30;
@@ -20,12 +16,6 @@ const RUNS_MAX: usize = 30;
 const LOOKED_AT: usize = 2_000;
 /// Bytes of records that are read. That of a run of 100,000 stages has about twenty megabytes.
 const BYTES_MAX: u64 = 64 << 20;
-/// How much of a record tells whose it is.
-const HEAD: u64 = 1_024;
-/// Bytes that are read at once behind it.
-const BLOCK: u64 = 64 << 10;
-/// Begins the last part of a record as the host writes it; nowhere else is a line break with so many spaces behind it.
-const EVIDENCE: &[u8] = b",\n  \"evidence\": ";
 
 /// Which runs are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -46,56 +36,6 @@ pub struct History {
     runs: Vec<Past>,
 }
 
-/// What is wanted of a record: not the list of its files, which may be long.
-#[derive(Debug, Deserialize)]
-struct Past {
-    schema: String,
-    run_id: String,
-    result: String,
-    pipeline: PastPipeline,
-    host: PastHost,
-    start_time: u64,
-    end_time: Option<u64>,
-    trace_id: String,
-    spans: Option<u64>,
-    stages: StageCounts,
-    stage_durations: Vec<(String, u64)>,
-    #[serde(default)]
-    stage_results: BTreeMap<String, Vec<String>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct PastPipeline {
-    name: String,
-    profile: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct PastHost {
-    slots: u32,
-}
-
-impl Past {
-    fn wall_ns(&self) -> Option<u64> {
-        Some(self.end_time?.saturating_sub(self.start_time))
-    }
-
-    fn succeeded(&self) -> bool {
-        self.result == result::SUCCESS
-    }
-
-    /// Whether all of it was executed: nothing reused, nothing left out.
-    fn is_whole(&self) -> bool {
-        !self.stage_results.contains_key(CACHED) && !self.stage_results.contains_key(LEFT_OUT)
-    }
-
-    /// Ids of all its stages.
-    fn ids(&self) -> impl Iterator<Item = &str> {
-        let executed = self.stage_durations.iter().map(|(id, _)| id.as_str());
-        executed.chain(self.stage_results.values().flatten().map(String::as_str))
-    }
-}
-
 impl History {
     /// Reads it from a runs folder (see [`crate::directory::runs_folder`]). Takes about 0.1 ms a run of 50 stages.
     pub fn read(runs: &Path, query: &Query<'_>) -> Self {
@@ -103,7 +43,9 @@ impl History {
         let mut bytes = 0;
         let names = folder::newest_first(runs);
         for name in names.iter().filter(|name| query.except != Some(name)).take(LOOKED_AT) {
-            let Some((past, size)) = read_one(&runs.join(name), query, BYTES_MAX - bytes) else { continue };
+            let Some((past, size)) = read_one(&runs.join(name), query, BYTES_MAX.saturating_sub(bytes)) else {
+                continue;
+            };
             bytes += size;
             read.push(past);
             if read.len() == RUNS_MAX {
@@ -172,50 +114,10 @@ fn typical<'a>(runs: impl Iterator<Item = &'a Past>) -> HashMap<&'a str, Typical
 /// Reads a run that is wanted, at most so many bytes.
 fn read_one(folder: &Path, query: &Query<'_>, room: u64) -> Option<(Past, u64)> {
     let file = RunDirectory::open(folder.to_owned()).ok()?.file(RECORD).ok()??.into_std();
-    let text = read_wanted(file, query.pipeline, room)?;
-    let past: Past = serde_json::from_slice(&text).ok()?;
-    let wanted = past.schema == RECORD_SCHEMA
-        && past.pipeline.name == query.pipeline
-        && past.pipeline.profile.as_deref() == query.profile
+    let (past, size) = past::read(file, Some(query.pipeline), room)?;
+    let wanted = past.is_of(query.pipeline, query.profile)
         && past.end_time.is_some()
         && query.before.is_none_or(|before| past.start_time < before)
         && query.except != Some(past.run_id.as_str());
-    wanted.then_some((past, text.len() as u64))
-}
-
-/// Reads a record up to the list of its files, which is the last thing in it and the longest. `None`: it is of another pipeline, or
-/// has more bytes than there is room for.
-fn read_wanted(mut file: impl Read, pipeline: &str, room: u64) -> Option<Vec<u8>> {
-    let evidence = memmem::Finder::new(EVIDENCE);
-    let mut text = Vec::new();
-    let mut block = HEAD;
-    loop {
-        let before = text.len();
-        if file.by_ref().take(block).read_to_end(&mut text).ok()? == 0 {
-            return Some(text);
-        }
-        if before == 0 && pipeline_name(&text).is_some_and(|name| name != pipeline) {
-            return None;
-        }
-        let from = before.saturating_sub(EVIDENCE.len());
-        if let Some(at) = evidence.find(&text[from..]) {
-            text.truncate(from + at);
-            text.push(b'}');
-            return Some(text);
-        }
-        if text.len() as u64 > room {
-            return None;
-        }
-        block = BLOCK;
-    }
-}
-
-/// The pipeline's name from the first bytes of a record, so that those of other pipelines need not be read. A guess: `None`
-/// where it can't be told, and then all of it is read.
-fn pipeline_name(head: &[u8]) -> Option<String> {
-    let after = |text: &'_ [u8], key: &[u8]| Some(memmem::find(text, key)? + key.len());
-    let pipeline = after(head, b"\"pipeline\"")?;
-    let name = pipeline + after(&head[pipeline..], b"\"name\"")?;
-    let value = name + head[name..].iter().position(|byte| *byte == b'"')?;
-    serde_json::Deserializer::from_slice(&head[value..]).into_iter().next()?.ok()
+    wanted.then_some((past, size))
 }

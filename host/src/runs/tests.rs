@@ -13,27 +13,27 @@ use crate::report::Change;
 const SECOND: u64 = 1_000_000_000;
 
 /// A root folder with runs that were never run.
-struct Root {
+pub(crate) struct Root {
     folder: TempDir,
 }
 
 impl Root {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = Self { folder: TempDir::new().unwrap() };
         fs::create_dir_all(runs_folder(root.path())).unwrap();
         root
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn run(&self, id: &str) -> PathBuf {
+    pub(crate) fn run(&self, id: &str) -> PathBuf {
         runs_folder(self.path()).join(id)
     }
 
     /// A run of pipeline `p` that began at `start` s and whose stages took so many ms, changed by `edit`.
-    fn add(&self, id: &str, start: u64, stages: &[(&str, u64)], edit: impl FnOnce(&mut Value)) {
+    pub(crate) fn add(&self, id: &str, start: u64, stages: &[(&str, u64)], edit: impl FnOnce(&mut Value)) {
         let folder = self.run(id);
         for below in ["data", "logs", "reports"] {
             fs::create_dir_all(folder.join(below)).unwrap();
@@ -67,7 +67,7 @@ impl Root {
     }
 }
 
-fn stamp(number: u64) -> String {
+pub(crate) fn stamp(number: u64) -> String {
     format!("20260101T0000{:02}.000Z-00000000", number)
 }
 
@@ -275,4 +275,73 @@ fn a_run_without_a_result_is_running_or_killed() {
     assert_eq!(prune(root.path(), &all).unwrap().kept[0].why, Why::Running);
     drop(file);
     assert_eq!(prune(root.path(), &all).unwrap().removed.len(), 1);
+}
+
+/// Makes a record look as if it had been there for a minute: younger ones are read each time.
+fn age(root: &Root, id: &str) {
+    let file = fs::File::options().append(true).open(root.run(id).join("run.json")).unwrap();
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(60)).unwrap();
+}
+
+fn indexed(index: &Index) -> Vec<(String, State)> {
+    index.entries().iter().map(|run| (run.entry.folder.clone(), run.entry.state)).collect()
+}
+
+#[test]
+fn an_index_reads_what_changed_and_nothing_else() {
+    let root = Root::new();
+    let index = Index::new(root.path());
+    assert!(index.entries().is_empty());
+    for (id, start) in [("a", 1), ("b", 2)] {
+        root.add(id, start, &[("s", 5)], |_| {});
+        age(&root, id);
+    }
+    let first = index.entries();
+    assert_eq!(indexed(&index), [("b".into(), State::Ended), ("a".into(), State::Ended)]);
+    let second = index.entries();
+    assert!(std::sync::Arc::ptr_eq(&first[0], &second[0]), "what has not changed is the same entry");
+    root.add("b", 2, &[("s", 5), ("t", 7)], |_| {});
+    let third = index.entries();
+    assert!(!std::sync::Arc::ptr_eq(&second[0], &third[0]) && std::sync::Arc::ptr_eq(&second[1], &third[1]));
+    assert_eq!(third[0].entry.stages.unwrap().by_result.total, 2);
+    fs::write(root.run("a").join("run.json"), "{").unwrap();
+    fs::remove_dir_all(root.run("b")).unwrap();
+    fs::create_dir(root.run("empty")).unwrap();
+    fs::write(root.run("a file"), "").unwrap();
+    let mut left = indexed(&index);
+    left.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(left, [("a".into(), State::Broken), ("empty".into(), State::Broken)]);
+    root.add("a", 1, &[("s", 5)], |_| {});
+    assert!(indexed(&index).contains(&("a".into(), State::Ended)), "what was repaired is whole again");
+}
+
+#[test]
+fn an_index_does_not_trust_a_record_that_is_young() {
+    let root = Root::new();
+    let index = Index::new(root.path());
+    root.add("a", 1, &[("s", 5)], |_| {});
+    let before = index.entries();
+    // Of the same size, and within the time that a file system tells apart.
+    let path = root.run("a").join("run.json");
+    let changed = fs::metadata(&path).unwrap().modified().unwrap();
+    let text = fs::read_to_string(&path).unwrap().replace("\"p\"", "\"q\"");
+    fs::write(&path, text).unwrap();
+    fs::File::options().append(true).open(&path).unwrap().set_modified(changed).unwrap();
+    assert_eq!(before[0].entry.pipeline.as_deref(), Some("p"));
+    assert_eq!(index.entries()[0].entry.pipeline.as_deref(), Some("q"));
+}
+
+#[test]
+fn an_index_follows_no_link_out_of_its_folder() {
+    let root = Root::new();
+    let elsewhere = Root::new();
+    elsewhere.add("a", 1, &[("s", 5)], |_| {});
+    std::os::unix::fs::symlink(elsewhere.run("a"), root.run("away")).unwrap();
+    root.add("b", 2, &[("s", 5)], |_| {});
+    std::os::unix::fs::symlink("b", root.run("inside")).unwrap();
+    let index = Index::new(root.path());
+    let mut states = indexed(&index);
+    states.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(states, [("away".into(), State::Broken), ("b".into(), State::Ended), ("inside".into(), State::Ended)]);
+    assert!(index.open("away").is_err() && index.open("../runs/b").is_err() && index.open("b").is_ok());
 }

@@ -8,7 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde_json::{Map, Value};
 
 use super::exporter::JOURNAL;
-use crate::conventions::attr;
+use crate::conventions::{attr, kind, result, status};
 
 /// A longer line is no span of the host's.
 const MAX_LINE: u64 = 1 << 20;
@@ -33,12 +33,35 @@ pub fn goes_on(data: &Dir) -> io::Result<Option<bool>> {
     }
 }
 
-/// The host's own spans in the journal as a JSON array, as a trace has them: those that ended, and those that are open, without
-/// an end. `None`: there is no journal. A line that is no span, or is being written, is left out.
+/// Bytes of the journal so far, which only ever grows. `None`: there is none.
+///
+/// # Errors
+/// Where it can't be asked for.
+pub fn journal_size(data: &Dir) -> io::Result<Option<u64>> {
+    match data.symlink_metadata(JOURNAL) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is to be said of spans that are open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// Nothing: they have no end.
+    Unended,
+    /// They go on, at this time (Unix ns), which is their end for whoever looks now.
+    Running(u64),
+    /// They were killed; nobody knows when.
+    Killed,
+}
+
+/// The host's own spans in the journal as a JSON array, as a trace has them: those that ended, and those that are open. `None`: there
+/// is no journal. A line that is no span, or is being written, is left out.
 ///
 /// # Errors
 /// Where the journal can't be read.
-pub fn so_far(data: &Dir) -> io::Result<Option<Vec<u8>>> {
+pub fn so_far(data: &Dir, standing: Open) -> io::Result<Option<Vec<u8>>> {
     let file = match data.open(JOURNAL) {
         Ok(file) => file.into_std(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -71,7 +94,34 @@ pub fn so_far(data: &Dir) -> io::Result<Option<Vec<u8>>> {
     spans.extend(open.into_values().map(|mut span| {
         span.remove("end_time");
         span.remove("duration_ms");
+        stand(&mut span, standing);
         span
     }));
     Ok(Some(serde_json::to_vec(&spans)?))
+}
+
+/// Says of an open span how it stands, in the words that a recovered one would have.
+fn stand(span: &mut Map<String, Value>, standing: Open) {
+    let start = span.get("start_time").and_then(Value::as_u64).unwrap_or(0);
+    let Some(Value::Object(attributes)) = span.get_mut("attributes") else { return };
+    let word = match standing {
+        Open::Unended => return,
+        Open::Running(_) => result::RUNNING,
+        Open::Killed => result::CANCELLATION,
+    };
+    let key = match attributes.get(attr::KIND).and_then(Value::as_str) {
+        Some(kind::RUN) => Some(attr::PIPELINE_RESULT),
+        Some(kind::STAGE) => Some(attr::TASK_RESULT),
+        // An attempt that goes on has not failed: its time is not wasted, and its log no failure's.
+        Some(kind::ATTEMPT) if standing == Open::Killed => Some(attr::TASK_RESULT),
+        _ => None,
+    };
+    if let Some(key) = key {
+        attributes.insert(key.into(), word.into());
+    }
+    attributes.insert(attr::INFERRED.into(), true.into());
+    match standing {
+        Open::Running(now) => drop(span.insert("end_time".into(), now.max(start).into())),
+        _ => drop(span.insert("status".into(), status::ERROR.into())),
+    }
 }

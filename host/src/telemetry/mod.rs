@@ -29,7 +29,7 @@ mod syncer;
 mod tests;
 
 pub use exporter::{ForensicSpanExporter, SaveError, Saved};
-pub use glance::{goes_on, so_far};
+pub use glance::{Open, goes_on, journal_size, so_far};
 pub use ledger::Ledger;
 pub use provider::{HostSpan, RunTelemetry};
 pub use recovery::{Interrupted, Unfinished};
