@@ -79,3 +79,10 @@ need_plugin_tools() {
   need_node_folder target/plugin-js guest-sdk/templates/js
   export PLUGIN_TOOLS="$PWD/target/plugin-js/node_modules/.bin:$PWD/target/venv/plugins/bin"
 }
+
+# What the dashboard is tried in: a browser, letters for it to draw, and what steers it; sets BROWSER_FOLDER.
+need_browser() {
+  command -v "${CHROMIUM:-chromium}" > /dev/null || apt_install chromium fonts-dejavu-core
+  need_node_folder target/browser tests/browser/packages
+  export BROWSER_FOLDER="$PWD/target/browser"
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod authoring;
+mod browser;
 mod cancel;
 mod ci;
 mod dag;
@@ -26,6 +27,7 @@ mod robust;
 mod runs;
 mod sandbox;
 mod secrets;
+mod serve;
 mod shells;
 mod summarize;
 mod support;

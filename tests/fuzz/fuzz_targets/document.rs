@@ -12,9 +12,10 @@ use std::sync::LazyLock;
 use forensic_host::plugin::LogLine;
 use forensic_host::plugin::document::*;
 use forensic_host::report::{
-    Baseline, Failure, HTML_MAX, LogTail, MARKDOWN_MAX, PluginIdentity, ReportInput, RunFacts, Section, Status, Typical, render,
+    Baseline, Failure, HTML_MAX, LogTail, MARKDOWN_MAX, PluginIdentity, ReportInput, RunFacts, Section, Status,
+    Typical, render,
 };
-use forensic_host::trace::{Run, Summary, Trace, summarize_run};
+use forensic_host::trace::{Columns, Run, Summary, Trace, summarize_run};
 use libfuzzer_sys::fuzz_target;
 use pulldown_cmark::{Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream};
 use scraper::{Html, Node};
@@ -137,6 +138,7 @@ const ELEMENTS: &[&str] = &[
     "path",
     "pre",
     "rect",
+    "script",
     "section",
     "small",
     "span",
@@ -154,6 +156,8 @@ const ELEMENTS: &[&str] = &[
     "tr",
     "ul",
 ];
+/// The run's other files.
+const FILES: &[&str] = &["forensic_report.md", "forensic_report.json", "../data/forensic_trace.json"];
 /// All attributes but `id` and `href`.
 const ATTRIBUTES: &[&str] = &[
     "aria-hidden",
@@ -164,24 +168,27 @@ const ATTRIBUTES: &[&str] = &[
     "content",
     "d",
     "height",
+    "hidden",
     "http-equiv",
     "lang",
     "name",
     "rel",
     "role",
     "scope",
+    "type",
     "viewBox",
     "width",
     "x",
     "y",
 ];
 
-static TRACED: LazyLock<(Run, Summary)> = LazyLock::new(|| {
+static TRACED: LazyLock<(Run, Summary, Columns)> = LazyLock::new(|| {
     let text = include_bytes!("../../../host/src/trace/testdata/worked_example_killed.json");
     let trace = Trace::from_slice(text).expect("a trace");
     let run = Run::of(&trace);
     let summary = summarize_run(&trace, &run);
-    (run, summary)
+    let columns = Columns::of(&trace, &run, &summary);
+    (run, summary, columns)
 });
 
 /// The program, and what may still be made of it.
@@ -425,10 +432,11 @@ fn draw(data: &[u8], harmless: bool) -> forensic_host::report::Rendered {
     let traced = (flags & 4 != 0).then(|| &*TRACED);
     render(&ReportInput {
         record: &facts,
-        summary: traced.map(|(_, summary)| summary),
+        summary: traced.map(|(_, summary, _)| summary),
         trace_problem: traced.is_none().then_some(problem.as_str()),
-        run: traced.map(|(run, _)| run),
+        run: traced.map(|(run, ..)| run),
         inside: None,
+        columns: traced.map(|(.., columns)| columns),
         tails: &tails,
         baseline: (flags & 8 != 0).then_some(&baseline),
         sections: &sections,
@@ -517,7 +525,10 @@ fn read_page(html: &str) -> Vec<String> {
                     match name {
                         "id" if value.starts_with('c') => {}
                         "id" => names.push(value.to_owned()),
-                        "href" => assert!(value.starts_with('#') || is_address(value), "{value:?} in\n{html}"),
+                        "href" => assert!(
+                            value.starts_with('#') || FILES.contains(&value) || is_address(value),
+                            "{value:?} in\n{html}"
+                        ),
                         _ => assert!(ATTRIBUTES.contains(&name), "{name} in\n{html}"),
                     }
                 }
