@@ -20,6 +20,9 @@ use crate::serve::view::RunView;
 /// What a page was made of: record, trace, documents.
 pub(in crate::serve) type Made = [Option<Stamp>; 3];
 
+/// Where the addresses of runs begin.
+const RUNS: &str = "/runs/";
+
 /// The page. That of a run that has ended is kept until one of its files changes.
 pub(in crate::serve) fn page(app: &App, run: &RunId) -> Result<Bytes, Problem> {
     let directory = app.run(run.as_str())?;
@@ -30,12 +33,13 @@ pub(in crate::serve) fn page(app: &App, run: &RunId) -> Result<Bytes, Problem> {
     let view = RunView::read(&directory)?;
     let (header, files, events) =
         (header(&view, run), format!("{}/files/", address(run)), format!("{}/events", address(run)));
-    let live = [("data-live", events.as_str())];
+    // From these the script learns where files and other runs are, and what to follow.
+    let attributes = [("data-files", files.as_str()), ("data-runs", RUNS), ("data-live", events.as_str())];
     let home = Home {
         header: Some(&header),
-        attributes: if view.state == State::Running { &live } else { &[] },
+        attributes: if view.state == State::Running { &attributes } else { &attributes[..2] },
         files: Some(&files),
-        runs: Some("/runs/"),
+        runs: Some(RUNS),
         reach: Reach::Origin,
     };
     let page = Bytes::from(report::page(&view.input(), &home));
