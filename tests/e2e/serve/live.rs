@@ -47,7 +47,10 @@ fn a_run_is_followed_to_its_end() {
     let (bench, mut run, served) = waiting();
     let page = served.get("/runs/R");
     assert_eq!(page.status, 200);
-    assert!(page.text().contains("<html lang=\"en\" data-live=\"/runs/R/events\">"), "{}", page.text());
+    let root = page.text().split_once("<html ").and_then(|(_, rest)| rest.split_once('>')).unwrap().0.to_owned();
+    for address in ["data-files=\"/runs/R/files/\"", "data-runs=\"/runs/\"", "data-live=\"/runs/R/events\""] {
+        assert!(root.split(' ').any(|attribute| attribute == address), "{address} is not in {root}");
+    }
     assert!(page.text().contains("▸ running") && page.text().contains("This run goes on"), "{}", page.text());
     assert!(
         page.text().contains("No stage failed") && page.text().contains("1 succeeded, 1 running"),
