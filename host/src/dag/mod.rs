@@ -21,8 +21,8 @@ mod spans;
 mod stop;
 
 pub use executor::{
-    AttemptEnd, AttemptSpec, ContextSwitches, Executor, Exit, IoBytes, LaunchError, OutputLost, RunningAttempt,
-    TreeMemory,
+    Again, AttemptEnd, AttemptEvent, AttemptSpec, ContextSwitches, Executor, Exit, Fate, Fault, Finished, Hears,
+    IoBytes, LaunchError, OutputLost, Remote, RunningAttempt, TreeMemory,
 };
 pub use local::{LocalExecutor, Neighbours};
 pub use process::signal_name;
