@@ -9,6 +9,7 @@
 //! A [`Pipeline`] exists only where there was none.
 
 mod environment;
+mod executor;
 mod files;
 mod graph;
 mod include;
@@ -38,7 +39,8 @@ use std::path::{Path, PathBuf};
 use crate::config;
 use crate::config::read::Reader;
 pub use crate::config::{Diagnostic, Diagnostics, Label, LoadError, MAX_LISTED};
-use files::{Files, Folder};
+pub use executor::{ExecutorConfig, ExecutorKind, Files, OnLost, Placement, RAY_WINDOW, RayConfig, WorkerSource};
+use files::Folder;
 use include::{Document, Parsed, Texts};
 pub use model::{
     Capacity, Command, Condition, EnvTest, Environment, FailOn, FailurePolicy, Inherit, Member, OnFailure, OutputGlob,
@@ -82,7 +84,7 @@ pub fn load(path: &Path, builtins: &[&str]) -> Result<Pipeline, LoadError> {
 pub fn parse(path: &Path, text: String, builtins: &[&str]) -> Result<Pipeline, Diagnostics> {
     let ((pipeline, included), text) = config::parse(path, text, |reader, table| {
         let document = Document { table, folder: Folder::of(path, path) };
-        let pipeline = root(reader, &mut Files::new(path, builtins), document, path, 0)?;
+        let pipeline = root(reader, &mut files::Files::new(path, builtins), document, path, 0)?;
         Some((pipeline, sources(reader)))
     })?;
     Ok(Pipeline { source: Source { path: path.to_owned(), text }, included, ..pipeline })
@@ -116,7 +118,7 @@ const TABLES: [&str; 11] = [
 /// Reads a pipeline whose file starts at `base`, and all that it leads to.
 fn root(
     reader: &mut Reader,
-    files: &mut Files<'_>,
+    files: &mut files::Files<'_>,
     document: Document<'_>,
     path: &Path,
     base: usize,
@@ -164,6 +166,7 @@ fn root(
         secrets,
         redaction,
         telemetry,
+        executor: ExecutorConfig::default(),
         source: Source { path: PathBuf::new(), text: String::new() },
         included: Vec::new(),
         dir,
