@@ -7,6 +7,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::UnixNanos;
 use crate::pipeline::Command;
 use crate::redact::Redactor;
@@ -80,7 +82,7 @@ pub struct TreeMemory {
 }
 
 /// Bytes read and written, as Linux counts them in `/proc/<pid>/io`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IoBytes {
     /// Fetched from storage.
     pub read: u64,
@@ -93,7 +95,7 @@ pub struct IoBytes {
 }
 
 /// How often processes left the processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextSwitches {
     /// By themselves, to wait for something.
     pub voluntary: u64,
