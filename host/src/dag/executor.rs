@@ -12,6 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
+use serde::{Deserialize, Serialize};
+
 
 use crate::clock::UnixNanos;
 use crate::pipeline::{Command, Stage};
@@ -153,7 +155,7 @@ pub struct TreeMemory {
 }
 
 /// Bytes read and written, as Linux counts them in `/proc/<pid>/io`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IoBytes {
     /// Fetched from storage.
     pub read: u64,
@@ -166,7 +168,7 @@ pub struct IoBytes {
 }
 
 /// How often processes left the processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextSwitches {
     /// By themselves, to wait for something.
     pub voluntary: u64,
