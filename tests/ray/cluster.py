@@ -145,7 +145,7 @@ class Cluster:
         self.state["dir"] = str(self.directory)
         self.state["env"] = self._token() if self.wanted["token"] else {"RAY_AUTH_MODE": "disabled"}
         self._namespace()
-        self._node(["--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={self.directory}/t"],
+        self._node(["--head", f"--port={PORT}", "--include-dashboard=false"],
                    cpus=self.wanted["head_cpus"], resources={}, labels={"zone": "head"}, env=self.wanted["env"])
         self._await_nodes(1)
         for _ in range(self.wanted["nodes"]):
@@ -277,7 +277,8 @@ class Cluster:
         label_text = ",".join(f"{name}={value}" for name, value in labels.items())
         ray = Path(sys.executable).parent / "ray"
         command = [*self.enter, sys.executable, str(ray), "start", "--block", f"--node-ip-address={ip}", *QUIET, *how]
-        command += [f"--num-cpus={cpus}", "--num-gpus=0", f"--resources={json.dumps(resources)}"]
+        # A folder for each node: two that start at the same time in one folder take each other's sockets.
+        command += [f"--temp-dir={self.directory}/{number}", f"--num-cpus={cpus}", "--num-gpus=0", f"--resources={json.dumps(resources)}"]
         command += [f"--labels={label_text}"] if label_text else []
         child = self._spawn(command, {**QUICK_HEALTH, **self.env, **env, NODE: ip}, f"node-{number}.log")
         role = "head" if "--head" in how else "worker"
