@@ -54,6 +54,7 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     }
     let outcome = outcome.map_err(|error| match error {
         RunError::Directory(DirectoryError::Exists { .. })
+        | RunError::Cluster(_)
         | RunError::Component(_)
         | RunError::Environment(_)
         | RunError::Plan(_)

@@ -14,7 +14,6 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use serde::{Deserialize, Serialize};
 
-
 use crate::clock::UnixNanos;
 use crate::pipeline::{Command, Stage};
 use crate::redact::Redactor;

@@ -11,9 +11,11 @@
 mod attempt;
 mod condition;
 mod executor;
+mod executors;
 mod local;
 mod nested;
 mod process;
+mod ray;
 mod result;
 mod runner;
 mod schedule;
@@ -24,8 +26,12 @@ pub use executor::{
     Again, AttemptEnd, AttemptEvent, AttemptSpec, ContextSwitches, Executor, Exit, Fate, Fault, Finished, Hears,
     IoBytes, LaunchError, OutputLost, Remote, RunningAttempt, TreeMemory,
 };
+pub use executors::Executors;
 pub use local::{LocalExecutor, Neighbours};
 pub use process::signal_name;
+#[doc(hidden)]
+pub use ray::read_all as read_bridge_lines;
+pub use ray::{BRIDGE_LOG, ClusterRecord, NodeRecord, RayError, RayExecutor, RaySettings};
 pub use result::StageResult;
 pub use runner::{DagOutcome, DagRunner, Keep, Nested, RunContext};
 pub(crate) use schedule::{Released, Schedule, Settled};

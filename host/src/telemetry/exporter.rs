@@ -16,6 +16,7 @@ use super::ledger::Ledger;
 use super::otlp::forward::Waker;
 use super::record::Record;
 use super::syncer::Syncer;
+use super::workers::Workers;
 use crate::conventions::attr;
 use crate::redact::Redactor;
 
@@ -37,10 +38,12 @@ pub struct ForensicSpanExporter {
     redactor: Redactor,
 }
 
-struct Shared {
-    journal: Journal,
+pub(super) struct Shared {
+    pub(super) journal: Journal,
     syncer: Syncer,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
+    /// What comes from workers elsewhere.
+    pub(super) workers: Workers,
     /// Spans of the host that ended.
     ended: u64,
     /// The first error of a write.
@@ -105,12 +108,14 @@ impl ForensicSpanExporter {
     /// # Errors
     /// Where the journal can't be created, for example because another run's is there.
     pub fn create(folder: Dir, redactor: Redactor) -> io::Result<Self> {
+        let workers = Workers::new(folder.try_clone()?);
         let journal = Journal::create(folder, JOURNAL)?;
         Ok(Self {
             shared: Arc::new(Mutex::new(Shared {
                 journal,
                 syncer: Syncer::default(),
                 ledger: Ledger::default(),
+                workers,
                 ended: 0,
                 failed: None,
                 lost: Vec::new(),
@@ -208,6 +213,7 @@ impl ForensicSpanExporter {
     pub fn ledger(&self) -> Ledger {
         let shared = self.lock();
         let mut ledger = shared.ledger.clone();
+        ledger.workers = shared.workers.counts;
         ledger.written = shared.journal.len();
         ledger.open = ledger.started.saturating_sub(shared.ended);
         ledger
@@ -250,13 +256,13 @@ impl ForensicSpanExporter {
 
     /// A panic in another thread while it held the lock leaves the journal at a line's end or in a line that
     /// [`Journal::append`] steps over: go on.
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shared {
-    fn put(&mut self, record: &Record, line: Vec<u8>) -> io::Result<()> {
+    pub(super) fn put(&mut self, record: &Record, line: Vec<u8>) -> io::Result<()> {
         let ledger = &mut self.ledger;
         let in_output = record.attributes.get(attr::OUTPUT_REDACTIONS).and_then(serde_json::Value::as_u64);
         ledger.redactions += record.masked + in_output.unwrap_or(0);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::exporter::JOURNAL;
 use super::journal::Journal;
+use super::workers::recover_files;
 use crate::conventions::{attr, status};
 
 /// A longer line is no span: the largest has half a megabyte.
@@ -15,6 +16,7 @@ const MAX_LINE: u64 = 16 << 20;
 
 /// The journal of a run that was killed.
 pub struct Interrupted {
+    folder: Dir,
     journal: Journal,
     /// The host's own spans that ended; of others only their place in the file is kept.
     ended: Vec<Map<String, Value>>,
@@ -35,9 +37,9 @@ impl Interrupted {
     /// # Errors
     /// `WouldBlock` where the run goes on; else where the journal can't be read.
     pub fn open(folder: Dir) -> io::Result<Option<Self>> {
-        let Some(journal) = Journal::open(folder, JOURNAL)? else { return Ok(None) };
+        let Some(journal) = Journal::open(folder.try_clone()?, JOURNAL)? else { return Ok(None) };
         let mut reader = BufReader::with_capacity(1 << 18, journal.reader()?);
-        let mut interrupted = Self { journal, ended: Vec::new(), open: Vec::new(), last: 0 };
+        let mut interrupted = Self { folder, journal, ended: Vec::new(), open: Vec::new(), last: 0 };
         let mut line = Vec::new();
         while let Some(length) = next_line(&mut reader, &mut line)? {
             interrupted.take(&line, length);
@@ -115,10 +117,23 @@ impl Interrupted {
     /// # Errors
     /// Where it can't be written; then the journal stays.
     pub fn finish(mut self, name: &str) -> io::Result<u64> {
+        recover_files(&self.folder)?;
         let spans = self.journal.save(name)?;
         self.journal.remove()?;
         Ok(spans)
     }
+}
+
+/// Takes over all whole lines of a journal that holds nothing but spans.
+pub(super) fn adopt_all(journal: &mut Journal) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(1 << 18, journal.reader()?);
+    let mut line = Vec::new();
+    while let Some(length) = next_line(&mut reader, &mut line)? {
+        let span = serde_json::from_slice::<Map<String, Value>>(&line).ok();
+        let start = span.map(|span| span.get("start_time").and_then(Value::as_u64).unwrap_or(0));
+        journal.adopt(start, length);
+    }
+    journal.cut()
 }
 
 /// Reads the next whole line; `None` at the end, also where the last line is torn. A line that is too long is read

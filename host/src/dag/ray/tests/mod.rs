@@ -1,0 +1,1 @@
+//! The executor with bridges that are not Ray's.
