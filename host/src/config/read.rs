@@ -309,7 +309,8 @@ impl Reader {
             self.bad_value(field, "expected a finite number that is not negative");
             return None;
         }
-        Some(value)
+        // Minus zero is zero.
+        Some(value.abs())
     }
 
     /// A whole number; one beyond 128 bits becomes the largest or the smallest.
