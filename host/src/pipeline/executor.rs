@@ -1,16 +1,22 @@
 //! Where attempts run: `[executor]`, and the keys `executor` and `ray` of a stage. May live here: what they say, and what follows
-//! from it alone; nothing here knows Ray.
+//! from it alone. [`table`] and [`placement`] read it. Nothing here knows Ray.
+
+pub(super) mod placement;
+pub(super) mod table;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::model::{Command, Pipeline, Stage};
+use super::model::{Command, OutputGlob, Pipeline, Stage};
 use crate::limits::show_duration;
 
 /// What the bridge has in flight of an attempt's messages before it waits for the host: so many beats may pass before silence
 /// means anything.
 pub const RAY_WINDOW: u32 = 16;
+
+/// Most stages that a warning names.
+const MAX_NAMED: usize = 5;
 
 /// `[executor]`: where attempts run unless their stage says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -201,6 +207,64 @@ impl Default for Placement {
     }
 }
 
+/// Why something is refused, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadAddress {
+    /// A part of a sentence.
+    pub why: String,
+    /// A sentence.
+    pub advice: String,
+}
+
+/// What is wrong with the address of a cluster, if anything is.
+pub fn address_problem(address: &str) -> Option<BadAddress> {
+    let bad = |why: &str, advice: String| Some(BadAddress { why: why.to_owned(), advice });
+    if address == "auto" {
+        return None;
+    }
+    if let Some(rest) = address.strip_prefix("ray://") {
+        let host = rest.split([':', '/']).next().filter(|host| !host.is_empty()).unwrap_or("HEAD");
+        return bad(
+            "Ray Client (`ray://`) cannot stream what stages send while they run",
+            format!(
+                "run forensic-host on a machine of the cluster and write \"auto\"; a machine becomes one with \
+                 `ray start --address={host}:6379 --num-cpus=0`"
+            ),
+        );
+    }
+    if matches!(address, "local" | "") {
+        return bad(
+            "Ray would start a cluster for this run alone",
+            "to run here, write `kind = \"local\"`; for a cluster of one machine, `ray start --head`, and \"auto\""
+                .to_owned(),
+        );
+    }
+    if address.contains("://") {
+        return bad(
+            "this is a URL",
+            "write \"auto\", or the head's address as \"host:port\", such as \"10.0.0.1:6379\"".to_owned(),
+        );
+    }
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '@' | ',');
+    let good = |host: &str| {
+        let bracketed = host.starts_with('[') && host.ends_with(']') && host.len() > 2;
+        !host.is_empty() && !host.contains(odd) && (bracketed || !host.contains([':', '[', ']']))
+    };
+    match address.rsplit_once(':') {
+        Some((host, port)) if good(host) => match port.parse::<u16>() {
+            Ok(port) if port > 0 => None,
+            _ => bad("the port is no number from 1 to 65535", format!("write \"{host}:6379\" for Ray's usual port")),
+        },
+        None if good(address) => bad(
+            "expected \"auto\" or \"host:port\"",
+            format!("write \"{address}:6379\" for Ray's usual port, or \"auto\" on a machine of the cluster"),
+        ),
+        _ => {
+            bad("expected \"auto\" or \"host:port\"", "write the head's address, such as \"10.0.0.1:6379\"".to_owned())
+        }
+    }
+}
+
 impl Pipeline {
     /// Where attempts of a stage run. A stage that is a pipeline always runs here: so do report stages.
     pub fn executor_of(&self, stage: &Stage) -> ExecutorKind {
@@ -213,5 +277,54 @@ impl Pipeline {
     /// Whether any stage runs on Ray.
     pub fn uses_ray(&self) -> bool {
         self.stages.iter().any(|stage| self.executor_of(stage) == ExecutorKind::Ray)
+    }
+    /// Runs everything on this machine, or on Ray all that doesn't say `executor = "local"` itself: `--executor`.
+    ///
+    /// # Errors
+    /// Why the pipeline can't run there, a sentence.
+    pub fn run_on(&mut self, kind: ExecutorKind) -> Result<(), String> {
+        self.executor.kind = kind;
+        if kind == ExecutorKind::Local {
+            self.stages.iter_mut().for_each(|stage| stage.placement.executor = None);
+        }
+        match self.executor.ray.timing_problem(self.kill_grace) {
+            Some(problem) if self.uses_ray() => Err(problem),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the user should know about where stages run, a sentence each.
+    pub fn placement_warnings(&self) -> Vec<String> {
+        if self.executor.ray.files == Files::Shared {
+            return Vec::new();
+        }
+        let there = || self.stages.iter().filter(|stage| self.executor_of(stage) == ExecutorKind::Ray);
+        let silent = there().filter(|stage| stage.outputs.is_none());
+        let beside =
+            there().filter(|stage| stage.outputs.iter().flatten().any(|glob| matches!(glob, OutputGlob::Workdir(_))));
+        let silent = named(silent).map(|stages| {
+            format!(
+                "with `[executor] files = \"ship\"` only declared `outputs` come back from a node, and there are none of: {stages} \
+                 (`outputs = []` says that a stage leaves nothing)"
+            )
+        });
+        let beside = named(beside).map(|stages| {
+            format!(
+                "with `[executor] files = \"ship\"` only what is below the run directory comes back from a node; write `run:` before \
+                 the `outputs` of: {stages}"
+            )
+        });
+        silent.into_iter().chain(beside).collect()
+    }
+}
+
+/// The first few stages by name, if there are any.
+fn named<'s>(stages: impl Iterator<Item = &'s Stage>) -> Option<String> {
+    let ids: Vec<&str> = stages.map(|stage| stage.id.as_str()).collect();
+    let shown = ids.get(..MAX_NAMED.min(ids.len()))?.join(", ");
+    match ids.len().saturating_sub(MAX_NAMED) {
+        _ if ids.is_empty() => None,
+        0 => Some(shown),
+        more => Some(format!("{shown} and {more} more")),
     }
 }

@@ -5,7 +5,7 @@
 //! includes. `layers` finds what stages, templates and groups say, `vary` and `lists` what stages are made from, `stage` reads
 //! their keys once (`text` their placeholders, `needs`, `when`, `retries`, `pools`), and `stages` makes each of them, with
 //! `places` for files and `nested` for pipelines in pipelines; `graph` finds cycles. `settings`, `environment`, `reports`,
-//! `secrets` and `telemetry` read the other tables. `config` gathers every mistake and shows them all.
+//! `secrets`, `telemetry` and `executor` read the other tables. `config` gathers every mistake and shows them all.
 //! A [`Pipeline`] exists only where there was none.
 
 mod environment;
@@ -39,7 +39,10 @@ use std::path::{Path, PathBuf};
 use crate::config;
 use crate::config::read::Reader;
 pub use crate::config::{Diagnostic, Diagnostics, Label, LoadError, MAX_LISTED};
-pub use executor::{ExecutorConfig, ExecutorKind, Files, OnLost, Placement, RAY_WINDOW, RayConfig, WorkerSource};
+pub use executor::{
+    BadAddress, ExecutorConfig, ExecutorKind, Files, OnLost, Placement, RAY_WINDOW, RayConfig, WorkerSource,
+    address_problem,
+};
 use files::Folder;
 use include::{Document, Parsed, Texts};
 pub use model::{
@@ -101,7 +104,7 @@ fn below(dir: &Path, text: &str) -> PathBuf {
 }
 
 /// Tables of a pipeline file.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "include",
     "pipeline",
     "pools",
@@ -113,6 +116,7 @@ const TABLES: [&str; 11] = [
     "secrets",
     "redaction",
     "telemetry",
+    "executor",
 ];
 
 /// Reads a pipeline whose file starts at `base`, and all that it leads to.
@@ -149,8 +153,9 @@ fn root(
     let secrets = secrets::read(reader, &documents);
     let redaction = secrets::read_rules(reader, &documents);
     let telemetry = telemetry::read(reader, &documents);
+    let executor = executor::table::read(reader, &documents);
     let settings = settings?;
-    Some(Pipeline {
+    let pipeline = Pipeline {
         name: settings.name,
         profile: settings.profile,
         max_parallel: settings.max_parallel,
@@ -166,9 +171,13 @@ fn root(
         secrets,
         redaction,
         telemetry,
-        executor: ExecutorConfig::default(),
+        executor: executor.config.clone(),
         source: Source { path: PathBuf::new(), text: String::new() },
         included: Vec::new(),
         dir,
-    })
+    };
+    let table = documents[0].table.get("pipeline").and_then(|field| reader.table(&field, "the table `[pipeline]`"));
+    let grace = table.and_then(|table| table.get("kill_grace"));
+    executor.check(reader, pipeline.uses_ray(), pipeline.kill_grace, grace);
+    Some(pipeline)
 }
