@@ -154,6 +154,11 @@ pub mod attr {
     /// Which need, by id, kept a stage from running.
     pub const SKIPPED_BECAUSE: &str = "forensic.skipped_because";
 
+    /// Id of the node that an attempt ran on.
+    pub const NODE: &str = "forensic.node";
+    /// The worker that ran an attempt: first 12 digits of its node's id, and a process id.
+    pub const WORKER: &str = "forensic.worker";
+
     /// Id of a report stage (report spans).
     pub const REPORT_ID: &str = "forensic.report.id";
     /// Name that a plugin gives itself.
@@ -188,6 +193,8 @@ pub mod kind {
     pub const STAGE: &str = "stage";
     /// One process of a stage, child of the stage.
     pub const ATTEMPT: &str = "attempt";
+    /// What a worker made of an attempt on its node, child of the attempt.
+    pub const WORKER: &str = "worker";
     /// A call of a report plugin, child of the run and after its end.
     pub const REPORT: &str = "report";
 }
@@ -196,6 +203,8 @@ pub mod kind {
 pub mod origin {
     /// A stage sent it to the run's OTLP receiver.
     pub const OTLP: &str = "otlp";
+    /// A worker made it on its node.
+    pub const WORKER: &str = "worker";
     /// A plugin made it of its own work.
     pub const GUEST: &str = "guest";
 }

@@ -10,6 +10,7 @@
 
 mod attempt;
 mod condition;
+mod environment;
 mod executor;
 mod local;
 mod nested;
@@ -20,6 +21,7 @@ mod schedule;
 mod spans;
 mod stop;
 
+pub(crate) use environment::{AttemptFacts, Changes};
 pub use executor::{
     AttemptEnd, AttemptSpec, ContextSwitches, Executor, Exit, IoBytes, LaunchError, OutputLost, RunningAttempt,
     TreeMemory,
