@@ -40,3 +40,4 @@ mod validate;
 mod verify;
 mod versions;
 mod wit_reference;
+mod worker;

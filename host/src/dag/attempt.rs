@@ -8,6 +8,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 
+use super::environment::AttemptFacts;
 use super::executor::{AttemptEnd, AttemptSpec, Exit, Fate, Fault, Finished, Remote};
 use super::nested::resolve;
 use super::process::signal_name;
@@ -16,13 +17,11 @@ use super::runner::{DagRunner, Ended, Event, How, RunContext, Running, Timer, st
 use super::schedule::Taken;
 use super::spans;
 use crate::clock::{UnixNanos, nanos};
-use crate::conventions::{attr, env, fenced};
-use crate::directory::{DATA, log_path};
+use crate::conventions::{attr, fenced};
+use crate::directory::log_path;
 use crate::events::RunEvent;
-use crate::evidence::{KEY_PEM_VARIABLE, KEY_VARIABLE};
 use crate::limits::show_duration;
 use crate::telemetry::HostSpan;
-use crate::telemetry::otlp::environment::{AttemptContext, variables};
 use crate::telemetry::otlp::receive::{Admission, Sender};
 
 /// Longest pause before an attempt, however often it has doubled.
@@ -316,8 +315,6 @@ fn own_environment<'a>(context: &RunContext<'a>, index: usize) -> Vec<(Cow<'a, s
     let stage = &context.pipeline.stages[index];
     let mut environment: Vec<(Cow<'_, str>, Option<OsString>)> = context.environment.changes().collect();
     environment.extend(stage.env.iter().map(|(name, value)| (name.as_str().into(), Some(value.into()))));
-    // Whoever can read the key could sign what it likes.
-    environment.extend([KEY_VARIABLE, KEY_PEM_VARIABLE].map(|name| (name.into(), None)));
     environment
 }
 
@@ -332,30 +329,15 @@ fn tell_attempt<'a>(
 ) {
     let given = context.environment;
     let stage = &context.pipeline.stages[index];
-    let id = stage.id.as_str();
-    if let Some((port, admission)) = admission {
-        let attempt = AttemptContext {
-            port: *port,
-            token: admission.token(),
-            traceparent,
-            tracestate: "",
-            run_id: context.run_id.as_str(),
-            stage: id,
-        };
-        let own = |name: &str| stage.env.get(name).or_else(|| given.values().get(name)).map(OsString::from);
-        let inherited = |name: &str| given.inherited(name).map(OsStr::to_owned);
-        let changes = variables(&inherited, &own, &attempt);
-        environment.extend(changes.into_iter().map(|(name, value)| (name.into(), value)));
-    }
-    let path = context.directory.path();
-    // Last, so that a stage can't be told that it is another one.
-    let facts: [(&str, OsString); 6] = [
-        (env::RUN_ID, context.run_id.as_str().into()),
-        (env::RUN_DIR, path.into()),
-        (env::DATA_DIR, path.join(DATA).into()),
-        (env::STAGE_ID, id.into()),
-        (env::ATTEMPT, attempt.to_string().into()),
-        (env::TRACEPARENT, traceparent.into()),
-    ];
-    environment.extend(facts.into_iter().map(|(name, value)| (name.into(), Some(value))));
+    let own = |name: &str| stage.env.get(name).or_else(|| given.values().get(name)).map(OsString::from);
+    let inherited = |name: &str| given.inherited(name).map(OsStr::to_owned);
+    let facts = AttemptFacts {
+        run_id: context.run_id.as_str(),
+        directory: context.directory.path(),
+        stage: stage.id.as_str(),
+        attempt,
+        traceparent,
+        receiver: admission.map(|(port, admission)| (*port, admission.token())),
+    };
+    facts.tell(environment, &inherited, &own);
 }

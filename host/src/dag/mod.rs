@@ -10,6 +10,7 @@
 
 mod attempt;
 mod condition;
+mod environment;
 mod executor;
 mod executors;
 mod local;
@@ -22,6 +23,7 @@ mod schedule;
 mod spans;
 mod stop;
 
+pub(crate) use environment::{AttemptFacts, Changes};
 pub use executor::{
     Again, AttemptEnd, AttemptEvent, AttemptSpec, ContextSwitches, Executor, Exit, Fate, Fault, Finished, Hears,
     IoBytes, LaunchError, OutputLost, Remote, RunningAttempt, TreeMemory,

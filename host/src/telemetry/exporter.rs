@@ -13,7 +13,6 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use super::caps::Caps;
 use super::journal::{Journal, Lost};
 use super::ledger::Ledger;
-use super::otlp::forward::Waker;
 use super::record::Record;
 use super::syncer::Syncer;
 use super::workers::Workers;
@@ -50,8 +49,8 @@ pub(super) struct Shared {
     failed: Option<String>,
     /// Names of spans that are lost, the first of them.
     lost: Vec<String>,
-    /// Who reads the journal along.
-    waker: Option<Waker>,
+    /// Tells whoever reads the journal along.
+    waker: Option<Box<dyn Fn() + Send>>,
 }
 
 /// What [`ForensicSpanExporter::save`] wrote.
@@ -108,6 +107,15 @@ impl ForensicSpanExporter {
     /// # Errors
     /// Where the journal can't be created, for example because another run's is there.
     pub fn create(folder: Dir, redactor: Redactor) -> io::Result<Self> {
+        let debug = std::env::var_os(DEBUG_VARIABLE).is_some_and(|value| value == "1");
+        Self::with_detail(folder, redactor, debug)
+    }
+
+    /// The same; `debug`: events and links are kept, whatever the environment says.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn with_detail(folder: Dir, redactor: Redactor, debug: bool) -> io::Result<Self> {
         let workers = Workers::new(folder.try_clone()?);
         let journal = Journal::create(folder, JOURNAL)?;
         Ok(Self {
@@ -121,7 +129,7 @@ impl ForensicSpanExporter {
                 lost: Vec::new(),
                 waker: None,
             })),
-            caps: Arc::new(Caps::new(std::env::var_os(DEBUG_VARIABLE).is_some_and(|value| value == "1"))),
+            caps: Arc::new(Caps::new(debug)),
             redactor,
         })
     }
@@ -191,16 +199,16 @@ impl ForensicSpanExporter {
         shared.syncer.wake(&shared.journal);
     }
 
-    /// Has `waker` told of every span that is in the journal.
-    pub(super) fn wake_with(&self, waker: Waker) {
-        self.lock().waker = Some(waker);
+    /// Has `waker` called after every span that is in the journal. It must not block, nor ask the exporter anything.
+    pub(crate) fn wake_with(&self, waker: impl Fn() + Send + 'static) {
+        self.lock().waker = Some(Box::new(waker));
     }
 
     /// The journal, for reading along.
     ///
     /// # Errors
     /// Where it can't be opened.
-    pub(super) fn reader(&self) -> io::Result<File> {
+    pub(crate) fn reader(&self) -> io::Result<File> {
         self.lock().journal.reader()
     }
 
@@ -276,7 +284,7 @@ impl Shared {
             error
         });
         if let Some(waker) = &self.waker {
-            waker.wake();
+            waker();
         }
         appended
     }

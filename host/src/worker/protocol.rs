@@ -341,6 +341,23 @@ impl Usage {
 }
 
 impl Ended {
+    /// Of an attempt that never ran.
+    pub fn refused(w: u64, error: String) -> Self {
+        Self {
+            w,
+            why: Why::SpawnError,
+            code: None,
+            signal: None,
+            error: Some(error),
+            usage: None,
+            redactions: 0,
+            left_open: false,
+            escaped: None,
+            emitted: 0,
+            dropped: 0,
+        }
+    }
+
     /// The same in the words of an executor; `None` if the stage never ran.
     pub fn attempt_end(&self) -> Option<AttemptEnd> {
         let usage = self.usage?;
