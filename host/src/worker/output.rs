@@ -7,11 +7,14 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use super::protocol::{Event, Line};
 
 /// Bytes that wait.
 const ROOM: usize = 256 << 10;
+/// How long the last line may take that is being written when the reader is given up.
+const MOMENT: Duration = Duration::from_millis(100);
 /// What an event weighs beside its text.
 const BASE: usize = 256;
 
@@ -35,6 +38,8 @@ struct State {
     closed: bool,
     /// Nobody will read any more.
     abandoned: bool,
+    /// Something will never be written.
+    missing: bool,
 }
 
 impl Output {
@@ -48,6 +53,7 @@ impl Output {
                 let line = Line { id, n, event };
                 let written = line.write().map_err(io::Error::from).and_then(|text| to.write_all(&text));
                 if written.is_err() {
+                    shared.lock().missing = true;
                     shared.abandon();
                     return broken();
                 }
@@ -76,17 +82,24 @@ impl Output {
     pub(super) fn finish(&self, event: Event) -> bool {
         let mut state = self.put(self.room_for(&event), event);
         state.closed = true;
-        while !state.abandoned && (state.writing || !state.queue.is_empty()) {
-            state = self.wait(state);
+        while !state.missing && (state.writing || !state.queue.is_empty()) {
+            if state.abandoned {
+                // A reader that leaves after the last line may be seen to be gone before that line is known to be written.
+                let waited = self.0.changed.wait_timeout(state, MOMENT).unwrap_or_else(PoisonError::into_inner);
+                state = waited.0;
+                state.missing |= state.writing && waited.1.timed_out();
+            } else {
+                state = self.wait(state);
+            }
         }
-        !state.abandoned
+        !state.missing
     }
 
     /// Nobody waits for the reader any more.
     pub(super) fn abandon(&self) {
         let mut state = self.lock();
-        // What was written is written.
-        state.abandoned |= !state.closed || state.writing || !state.queue.is_empty();
+        state.abandoned = true;
+        state.missing |= !state.closed || !state.queue.is_empty();
         state.queue.clear();
         drop(state);
         self.0.changed.notify_all();
