@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cluster import Cluster, command_of, marked, send, status_of  # noqa: E402
+from cluster import Cluster, command_of, marked, send  # noqa: E402
 
 BRIDGE = Path(__file__).parents[2] / "host/src/dag/ray/bridge.py"
 PROGRAM = Path(os.environ.get("FORENSIC_HOST", Path(__file__).parents[2] / "target/release/forensic-host")).resolve()
@@ -154,6 +154,13 @@ class OnCluster(unittest.TestCase):
         self.addCleanup(bridge.close)
         return bridge
 
+    def no_worker_left(self) -> None:
+        """An error when a worker program lives for longer than it needs for its last words."""
+        end = time.monotonic() + 4
+        while left := [pid for pid in self.cluster.left() if "--detached" in command_of(pid)]:
+            self.assertLess(time.monotonic(), end, left)
+            time.sleep(0.05)
+
     def ready(self, **hello: Any) -> Bridge:
         bridge = self.bridge(**hello)
         bridge.wait("ready", "refused")
@@ -167,14 +174,14 @@ class Clean(OnCluster):
     def test_ready_tells_all_about_the_nodes(self) -> None:
         bridge = self.ready()
         ready = bridge.said[0]
-        self.assertEqual(("token", 1, 3), (ready["auth"], ready["proto"], len(ready["nodes"])))
+        self.assertEqual(("token", 1), (ready["auth"], ready["proto"]))
         self.assertEqual(["127.0.0.2"], [node["name"] for node in ready["nodes"] if node["head"]])
         for node in ready["nodes"]:
             self.assertTrue(node["shared"] and node["worker"].startswith("forensic-host"), node)
             self.assertIsNone(node["problem"])
             self.assertLess(abs(node["offset_ns"]), 50_000_000 + node["bound_ns"])
         zones = {node["name"]: node["labels"].get("zone") for node in ready["nodes"]}
-        self.assertEqual({"127.0.0.2": "head", "127.0.0.3": "a", "127.0.0.4": "b"}, zones)
+        self.assertLessEqual({("127.0.0.2", "head"), ("127.0.0.3", "a"), ("127.0.0.4", "b")}, set(zones.items()))
         self.assertEqual([], list(bridge.run_dir.glob(".ray-probe-*")))
         self.assertEqual(0, bridge.close())
         self.assertEqual("bye", bridge.said[-1]["t"])
@@ -311,7 +318,7 @@ class Clean(OnCluster):
                     send(bridge.process.pid, signal.SIGTERM if how == "term" else signal.SIGKILL)
                 self.assertEqual(-9 if how == "kill" else 0, bridge.process.wait(10))
                 bridge.nothing_left(4)
-                self.assertEqual([], [pid for pid in self.cluster.left() if "--detached" in command_of(pid)])
+                self.no_worker_left()
 
     def test_clock_is_probed_on_demand_and_skew_is_seen(self) -> None:
         ip = self.cluster.add_node(env={"FORENSIC_TEST_CLOCK_SKEW_NS": "5000000000"})
@@ -391,7 +398,6 @@ class Refusals(OnCluster):
 
     def test_off_cluster(self) -> None:
         """A private /tmp hides the nodes' sockets, as on another machine."""
-        keep = ["PROGRAM=" + str(PROGRAM)]
         hide = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$1"; shift; exec "$@"', "hide", str(self.cluster.directory)]
         enter = self.cluster.enter
         token = Path(tempfile.mkstemp(dir=self.folder)[1])
@@ -402,7 +408,6 @@ class Refusals(OnCluster):
 
         Elsewhere.enter = [*enter, *hide]  # type: ignore[attr-defined]
         self.refused(Bridge(Elsewhere, self.folder, connect_timeout_ms=25000), "not a node")  # type: ignore[arg-type]
-        self.assertTrue(keep)
 
     def test_no_ray_module(self) -> None:
         bare = self.folder / "bare.py"

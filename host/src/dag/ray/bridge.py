@@ -311,6 +311,8 @@ class NodeAgent:
 
     def cancel(self, control: str, force: bool) -> None:
         """Asks the worker that listens at `control` to end its stage."""
+        if not control:
+            raise RuntimeError("the worker takes no orders")
         with socket.socket(socket.AF_UNIX) as link:
             link.settimeout(2)
             link.connect(control)
@@ -329,6 +331,8 @@ class NodeAgent:
 
     @staticmethod
     def _listens(control: str) -> bool:
+        if not control:
+            return True  # It had no room for a socket: nobody knows.
         with socket.socket(socket.AF_UNIX) as link:
             link.settimeout(1)
             try:
@@ -419,7 +423,7 @@ class HostLink:
         self.rest = b""
         self.waiting: collections.deque[bytes] = collections.deque()
 
-    def say(self, kind: str, **fields: Any) -> None:
+    def say(self, kind: str, /, **fields: Any) -> None:
         """One message."""
         self.forward(json.dumps({"t": kind, **fields}, separators=(",", ":")).encode())
 
@@ -843,7 +847,7 @@ class Attempt:
         self.stream: Any = None
         self.started: Json | None = None
         self.over = False  # `ended` or `failed` was said, or is about to be.
-        self.failed = False
+        self.failed, self.kind = False, ""
         self.cancelled = self.forced = False
         self.submitted_at = self.event_at = time.monotonic()
         self.pending = ""
@@ -864,8 +868,6 @@ class Attempt:
             self._read()
         except Exception as error:
             self._classify(error)
-        finally:
-            self.stream = None
 
     def _submit(self) -> Any:
         need, hello = self.message.get("need", {}), self.bridge.hello
@@ -1019,6 +1021,7 @@ class Attempt:
         gone = self._recover() if alive and self.started else False
         if self.cancelled and kind not in ("internal", "cluster_lost"):
             kind = "cancelled"
+        self.kind = kind
         self.link.say(
             "failed", id=self.id, kind=kind, error=error, detail=detail, node_alive=alive, fence_ms=self._fence(kind, gone)
         )
@@ -1089,6 +1092,7 @@ class Bridge:
         self.relay = ray.remote(relay)
         self.inputs = Inputs(ray, hello["run_dir"])
         self.attempts: dict[str, Attempt] = {}
+        self.given_up: list[Attempt] = []
         self.lock = threading.Lock()
         self.nodes = Nodes(self)
 
@@ -1168,9 +1172,12 @@ class Bridge:
         threading.Thread(target=attempt.run, daemon=True).start()
 
     def forget(self, attempt: Attempt) -> None:
-        """An attempt is over."""
+        """An attempt is over. One that failed keeps its stream: once that is dropped, Ray lets the relay send without end,
+        nothing blocks there any more, and the lease of a stage that was given up would be renewed for ever."""
         with self.lock:
             self.attempts.pop(attempt.id, None)
+            if attempt.failed:
+                self.given_up.append(attempt)
 
     def living(self) -> list[Attempt]:
         """The attempts that are not over."""
@@ -1183,8 +1190,18 @@ class Bridge:
 
     def cluster_lost(self) -> None:
         """Nothing more can come: all attempts fail, and the bridge ends."""
-        for attempt in self.living():
+        lost = self.living() + [one for one in self.given_up if one.kind == "cluster_lost"]
+        for attempt in lost:
             attempt.fail("cluster_lost", "ClusterLost", "the head of the cluster does not answer any more")
+        # The nodes' agents may still be within reach: better than to wait for the nodes to see it by themselves.
+        calls = []
+        for attempt in lost:
+            node = self.nodes.known.get(attempt.started["node"]) if attempt.started else None
+            if node and node.agent and attempt.started:
+                with contextlib.suppress(Exception):
+                    calls.append(node.agent.cancel.remote(attempt.started["control"], False))
+        with contextlib.suppress(Exception):
+            self.ray.wait(calls, num_returns=len(calls), timeout=3.0)
         self.link.say("bye")
         os._exit(EXIT_CLUSTER_LOST)
 
@@ -1227,6 +1244,7 @@ def main() -> int:
         if hello.get("t") != "hello" or hello.get("proto") != PROTO:
             raise Refused(f"this bridge speaks protocol {PROTO}, the host said {hello.get('proto')}")
         ray = connect(hello, link)
+        signal.signal(signal.SIGTERM, link.end)  # Ray has put one of its own there, which aborts with a stack dump.
         bridge = Bridge(link, hello, ray)
         bridge.ready()
     except Refused as refused:
