@@ -41,7 +41,9 @@ pub fn merge(traces: Vec<Trace>, out: &mut impl Write) -> io::Result<Merged> {
     let mut entries: Vec<Entry<'_>> = traces
         .iter()
         .enumerate()
-        .flat_map(|(file, trace)| trace.spans().map(move |span| Entry { span, file, nth: 0, outside: told_outside(span) }))
+        .flat_map(|(file, trace)| {
+            trace.spans().map(move |span| Entry { span, file, nth: 0, outside: told_outside(span) })
+        })
         .collect();
     let all = entries.len();
     number_spans_without_id(&mut entries);

@@ -53,6 +53,8 @@ pub struct Run {
     pub cluster_auth: Option<String>,
     /// The cluster's version of Ray.
     pub ray_version: Option<String>,
+    /// Workers' spans that lie outside their dispatch.
+    pub outside_dispatch: u64,
     /// Position of the run span, see [`Trace::span`].
     pub span: Option<usize>,
     /// False in a trace of another writer: what stages need is unknown.

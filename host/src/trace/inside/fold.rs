@@ -129,7 +129,8 @@ impl Envelope {
     }
 
     fn is_left_by(self, span: Span<'_>) -> bool {
-        span.start_time().saturating_add(TOLERANCE) < self.start || span.end_time() > self.last.saturating_add(TOLERANCE)
+        span.start_time().saturating_add(TOLERANCE) < self.start
+            || span.end_time() > self.last.saturating_add(TOLERANCE)
     }
 }
 

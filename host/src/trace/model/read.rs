@@ -184,6 +184,7 @@ pub(super) fn native(trace: &Trace) -> Run {
         }
     };
     run.has_dag = true;
+    run.outside_dispatch = outside_dispatch(trace);
 
     let ours = |span: &Span<'_>| run_above(*span).is_none_or(|above| Some(above) == run.span);
     let mut stages: Vec<Stage> = Vec::new();
@@ -250,6 +251,15 @@ pub(super) fn native(trace: &Trace) -> Run {
     run.stages = stages;
     run.warnings = warnings;
     run
+}
+
+/// Counts workers' spans that the host found outside their dispatch.
+fn outside_dispatch(trace: &Trace) -> u64 {
+    if trace.keys.get(attr::OUTSIDE_DISPATCH).is_none() {
+        return 0;
+    }
+    let outside = |span: &Span<'_>| span.kind() == Kind::Worker && is_true(*span, attr::OUTSIDE_DISPATCH);
+    trace.spans().filter(outside).count() as u64
 }
 
 /// Looks for what does not fit together.
