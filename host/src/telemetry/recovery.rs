@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::exporter::JOURNAL;
 use super::journal::Journal;
-use crate::conventions::{attr, status};
+use crate::conventions::{attr, executor, origin, status};
 
 /// A longer line is no span: the largest has half a megabyte.
 const MAX_LINE: u64 = 16 << 20;
@@ -82,9 +82,32 @@ impl Interrupted {
         }
     }
 
-    /// The last time that the journal knows, Unix ns.
+    /// The last time that the journal knows, Unix ns. What was made on workers elsewhere has their clocks, and does not count.
     pub fn last_sign_of_life(&self) -> u64 {
-        self.last
+        let known = self.ended.iter().chain(&self.open);
+        let elsewhere: HashSet<String> = known.filter(|span| is_elsewhere(span)).filter_map(attempt_of).collect();
+        if elsewhere.is_empty() {
+            return self.last;
+        }
+        // Spans that stages sent are not kept in memory.
+        let last = || -> io::Result<u64> {
+            let mut reader = BufReader::with_capacity(1 << 18, self.journal.reader()?);
+            let (mut line, mut last) = (Vec::new(), 0);
+            while next_line(&mut reader, &mut line)?.is_some() {
+                let Ok(Value::Object(mut span)) = serde_json::from_slice(&line) else { continue };
+                let (key, span) = match span.remove("open") {
+                    Some(Value::Object(started)) => ("start_time", started),
+                    _ => ("end_time", span),
+                };
+                let origin = text(&span, attr::ORIGIN);
+                let by_stage = || attempt_of(&span).is_some_and(|attempt| elsewhere.contains(&attempt));
+                if origin != Some(origin::WORKER) && !(origin == Some(origin::OTLP) && by_stage()) {
+                    last = span.get(key).and_then(Value::as_u64).unwrap_or(0).max(last);
+                }
+            }
+            Ok(last)
+        };
+        last().unwrap_or(self.last)
     }
 
     /// The host's spans that ended or were closed.
@@ -140,6 +163,22 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option
         }
         line.clear();
     }
+}
+
+fn text<'a>(span: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    span.get("attributes")?.get(key)?.as_str()
+}
+
+/// Which attempt a span is of.
+fn attempt_of(span: &Map<String, Value>) -> Option<String> {
+    let number = span.get("attributes")?.get(attr::ATTEMPT)?.as_u64()?;
+    Some(format!("{}#{number}", text(span, attr::STAGE_ID)?))
+}
+
+/// Whether a span is a worker's, or an attempt that did not run on the host.
+fn is_elsewhere(span: &Map<String, Value>) -> bool {
+    let ran_elsewhere = || text(span, attr::EXECUTOR).is_some_and(|executor| executor != executor::LOCAL);
+    text(span, attr::ORIGIN) == Some(origin::WORKER) || ran_elsewhere()
 }
 
 fn span_id(span: &Map<String, Value>) -> Option<&str> {

@@ -1,15 +1,13 @@
-//! Several trace files into one: those of a run's host and workers, or of one run whose spans arrived in two places. The result
+//! Several trace files into one: those of a run's host and of its workers, or of one run whose spans arrived in two places. The result
 //! is a set of spans, so neither the order of the files nor how often one is given matters, and merging what was
 //! merged changes nothing, byte for byte.
 //!
 //! What is written is what the read model keeps of a file. That is not all of it: see [`merge`].
 
 use super::Trace;
-use super::dispatch::is_outside_dispatch;
-use super::span::{Kind, Part, Span, Value};
+use super::span::{Part, Span, Value};
 use crate::conventions::attr;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 
 /// What [`merge`] wrote.
@@ -30,8 +28,7 @@ pub struct Merged {
 /// their text is; a file that has one several times keeps it as often.
 ///
 /// Kept: the nine keys, `status_message`, `kind`, `scope`, `resource`, `links`, `events`, `dropped`, all attributes in
-/// their order with numbers as they were written. A worker's span says whether it lies outside its dispatch as it does in a
-/// run's own trace: `forensic.outside_dispatch` is set or taken away where its attempt is in one of the files. Lost, because reading does not keep it: other keys of a span; ids
+/// their order with numbers as they were written. Lost, because reading does not keep it: other keys of a span; ids
 /// that were not hexadecimal; the difference between `OK` and `UNSET`; an end before its start (it becomes the
 /// start). A missing end becomes the last sign of life, and `forensic.inferred` says so.
 ///
@@ -41,15 +38,12 @@ pub fn merge(traces: Vec<Trace>, out: &mut impl Write) -> io::Result<Merged> {
     let mut entries: Vec<Entry<'_>> = traces
         .iter()
         .enumerate()
-        .flat_map(|(file, trace)| {
-            trace.spans().map(move |span| Entry { span, file, nth: 0, outside: told_outside(span) })
-        })
+        .flat_map(|(file, trace)| trace.spans().map(move |span| Entry { span, file, nth: 0 }))
         .collect();
     let all = entries.len();
     number_spans_without_id(&mut entries);
     entries.sort_by(|a, b| a.identity().cmp(&b.identity()).then_with(|| a.by_worth(b)));
     entries.dedup_by(|a, b| a.is_same(b));
-    judge_dispatch(&mut entries);
     entries.sort_by(|a, b| a.place().cmp(&b.place()).then_with(|| a.by_line(b)));
 
     let mut out = BufWriter::with_capacity(1 << 18, out);
@@ -57,7 +51,7 @@ pub fn merge(traces: Vec<Trace>, out: &mut impl Write) -> io::Result<Merged> {
     out.write_all(b"[")?;
     for (index, entry) in entries.iter().enumerate() {
         line.clear();
-        put_span(&mut line, entry.span, entry.outside);
+        put_span(&mut line, entry.span);
         out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
         out.write_all(&line)?;
     }
@@ -73,8 +67,6 @@ struct Entry<'a> {
     file: usize,
     /// For a span without an id: how many with the same text its file has before it.
     nth: u32,
-    /// For a worker's span: whether it lies outside its dispatch.
-    outside: bool,
 }
 
 impl Entry<'_> {
@@ -88,7 +80,7 @@ impl Entry<'_> {
             |entry: &Self| (entry.nth, entry.span.inferred(), Reverse(entry.span.end_time()), entry.span.start_time());
         key(self).cmp(&key(other)).then_with(|| {
             let (a, b) = (text_of(self.span), text_of(other.span));
-            b.len().cmp(&a.len()).then_with(|| a.cmp(&b)).then(other.outside.cmp(&self.outside))
+            b.len().cmp(&a.len()).then_with(|| a.cmp(&b))
         })
     }
 
@@ -108,31 +100,6 @@ impl Entry<'_> {
     }
 }
 
-/// What a worker's span says itself. Of other spans the attribute is one like any other.
-fn told_outside(span: Span<'_>) -> bool {
-    let told = || span.attribute(attr::OUTSIDE_DISPATCH).and_then(|told| told.as_bool());
-    span.kind() == Kind::Worker && told().unwrap_or(false)
-}
-
-/// Compares workers' spans with the attempts above them, in whichever file those are; one whose attempt is in none keeps what
-/// it says.
-fn judge_dispatch(entries: &mut [Entry<'_>]) {
-    if entries.iter().all(|entry| entry.span.kind() != Kind::Worker) {
-        return;
-    }
-    let attempts: HashMap<(u128, u64), Span<'_>> = (entries.iter())
-        .filter(|entry| entry.span.kind() == Kind::Attempt)
-        .map(|entry| (entry.identity(), entry.span))
-        .collect();
-    for entry in entries.iter_mut().filter(|entry| entry.span.kind() == Kind::Worker) {
-        let above = entry.span.parent_span_id().and_then(|id| attempts.get(&(entry.span.trace_id(), id)));
-        let Some(attempt) = above else { continue };
-        let bound = attempt.attribute(attr::CLOCK_BOUND_NS).and_then(|bound| bound.as_u64()).unwrap_or(0);
-        let times = |span: Span<'_>| (span.start_time(), span.end_time());
-        entry.outside = is_outside_dispatch(times(*attempt), times(entry.span), bound);
-    }
-}
-
 fn number_spans_without_id(entries: &mut [Entry<'_>]) {
     let mut nameless: Vec<(Vec<u8>, usize, usize)> = entries
         .iter()
@@ -148,15 +115,14 @@ fn number_spans_without_id(entries: &mut [Entry<'_>]) {
     }
 }
 
-/// A span's text, without what is made here.
 fn text_of(span: Span<'_>) -> Vec<u8> {
     let mut line = Vec::new();
-    put_span(&mut line, span, false);
+    put_span(&mut line, span);
     line
 }
 
-/// Appends a span as the host writes it (`DESIGN` 5). `outside`: see [`Entry::outside`].
-fn put_span(line: &mut Vec<u8>, span: Span<'_>, outside: bool) {
+/// Appends a span as the host writes it (`DESIGN` 5).
+fn put_span(line: &mut Vec<u8>, span: Span<'_>) {
     line.extend_from_slice(b"{\"name\":");
     put_json(line, span.name());
     put(line, "start_time", &span.start_time());
@@ -165,20 +131,13 @@ fn put_span(line: &mut Vec<u8>, span: Span<'_>, outside: bool) {
     put(line, "status", span.status().as_str());
     line.extend_from_slice(b",\"attributes\":{");
     let mut first = true;
-    let mut outside = outside;
     for (key, value) in span.attributes() {
-        if span.kind() == Kind::Worker && key == attr::OUTSIDE_DISPATCH && !std::mem::take(&mut outside) {
-            continue;
-        }
         // It may say that it is not, and have no end all the same.
         let value = if key == attr::INFERRED && span.inferred() { Value::Bool(true) } else { value };
         put_attribute(line, &mut first, key, value);
     }
     if span.inferred() && span.attribute(attr::INFERRED).is_none() {
         put_attribute(line, &mut first, attr::INFERRED, Value::Bool(true));
-    }
-    if outside {
-        put_attribute(line, &mut first, attr::OUTSIDE_DISPATCH, Value::Bool(true));
     }
     line.push(b'}');
     put(line, "trace_id", &Some(span.trace_id_hex()).filter(|_| span.trace_id() != 0));

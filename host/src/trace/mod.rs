@@ -7,7 +7,6 @@
 //! | `json` | a forgiving JSON reader over bytes |
 //! | [`span`] | one span as written, compact in memory |
 //! | [`load`] | a file, however damaged, into a [`Trace`] |
-//! | `dispatch` | a worker's span against its dispatch |
 //! | [`model`] | a trace into a [`Run`] with stages and attempts |
 //! | [`metrics`] | pure functions over intervals and the DAG |
 //! | [`inside`](mod@inside) | where time went inside attempts, from the spans that stages sent |
@@ -18,7 +17,6 @@
 //! | [`merge`](mod@merge) | several trace files into one |
 
 pub mod columns;
-mod dispatch;
 pub mod export;
 pub mod inside;
 mod json;
@@ -34,7 +32,6 @@ mod tests;
 mod warnings;
 
 pub use columns::Columns;
-pub use dispatch::is_outside_dispatch;
 pub use inside::{Inside, inside};
 pub use load::{Aligned, Trace, TraceError};
 pub use model::{Attempt, Remote, Run, Stage};

@@ -269,11 +269,13 @@ fn cause(attempt: &Attempt) -> Option<String> {
 }
 
 fn ending_words(attempt: &Attempt) -> Option<String> {
+    if let Some(words) = infrastructure::words(attempt) {
+        return Some(words.to_owned());
+    }
     match (attempt.signal, attempt.exit_code) {
         (Some(signal), _) => Some(format!("signal {signal} ({})", signal_name(signal))),
         (None, Some(code)) => Some(format!("exit code {code}")),
         (None, None) => match attempt.error_type.as_deref()? {
-            _ if infrastructure::is_to_blame(attempt) => infrastructure::words(attempt).map(str::to_owned),
             error_type::SPAWN_FAILED => Some("it could not be started".into()),
             other => Some(told(other, 80)),
         },
