@@ -230,3 +230,41 @@ impl std::fmt::Debug for Interrupted {
         f.debug_struct("Interrupted").field("last", &self.last).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(id: u64, times: (u64, u64), attributes: Value) -> Value {
+        json!({"name": "s", "start_time": times.0, "end_time": times.1, "attributes": attributes, "span_id": format!("{id:016x}")})
+    }
+
+    fn last_of(lines: &[Value]) -> u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(folder.path().join(JOURNAL), text).unwrap();
+        let dir = Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
+        Interrupted::open(dir).unwrap().unwrap().last_sign_of_life()
+    }
+
+    #[test]
+    fn a_workers_clock_is_no_sign_of_life() {
+        let sent =
+            |stage: &str| json!({"forensic.origin": "otlp", "forensic.stage.id": stage, "forensic.attempt": 1, "k": "v"});
+        let attempt = |stage: &str, executor: &str| {
+            json!({"forensic.kind": "attempt", "forensic.stage.id": stage, "forensic.attempt": 1, "forensic.executor": executor})
+        };
+        let worker = json!({"forensic.kind": "worker", "forensic.origin": "worker", "forensic.stage.id": "c", "forensic.attempt": 1});
+        let host = [
+            json!({"open": span(1, (5, 0), json!({"forensic.kind": "run"}))}),
+            json!({"open": span(2, (10, 0), attempt("a", "ray"))}),
+            span(3, (10, 20), attempt("b", "local")),
+        ];
+        let with = |more: &[Value]| last_of(&[&host[..], more].concat());
+        assert_eq!(with(&[]), 20);
+        assert_eq!(with(&[span(4, (11, 30), sent("b"))]), 30, "on the host");
+        assert_eq!(with(&[span(4, (11, 5_000), sent("a"))]), 20, "on the cluster, as its attempt says");
+        // Nothing but the worker's own span tells of this one, and it comes last.
+        assert_eq!(with(&[span(4, (11, 5_000), sent("c")), span(5, (11, 6_000), worker)]), 20);
+    }
+}

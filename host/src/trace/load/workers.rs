@@ -4,7 +4,7 @@
 use super::Trace;
 use crate::conventions::{attr, executor, origin};
 use crate::trace::span::{Kind, NONE, Span, flag};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What [`Trace::align_workers`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Trace {
         if self.keys.get(attr::EXECUTOR).is_none() && self.origins.get(origin::WORKER).is_none() {
             return;
         }
-        let mut remote: HashMap<AttemptKey, ()> = HashMap::new();
+        let mut remote: HashSet<AttemptKey> = HashSet::new();
         for span in self.spans() {
             let ran_there = match span.kind() {
                 Kind::Attempt => is_remote(span),
@@ -32,7 +32,7 @@ impl Trace {
                 _ => false,
             };
             if let Some(key) = attempt_key(span).filter(|_| ran_there) {
-                remote.insert(key, ());
+                remote.insert(key);
             }
         }
         let sent = self.origins.get(origin::OTLP);
@@ -40,7 +40,7 @@ impl Trace {
             .spans()
             .map(|span| {
                 let from_stage = Some(span.origin_index() as u32) == sent;
-                let from_there = || attempt_key(span).is_some_and(|key| remote.contains_key(&key));
+                let from_there = || attempt_key(span).is_some_and(|key| remote.contains(&key));
                 span.kind() == Kind::Worker || (from_stage && from_there())
             })
             .collect();
