@@ -249,11 +249,8 @@ mod tests {
 
     #[test]
     fn a_workers_clock_is_no_sign_of_life() {
-        let sent =
-            |stage: &str| json!({"forensic.origin": "otlp", "forensic.stage.id": stage, "forensic.attempt": 1, "k": "v"});
-        let attempt = |stage: &str, executor: &str| {
-            json!({"forensic.kind": "attempt", "forensic.stage.id": stage, "forensic.attempt": 1, "forensic.executor": executor})
-        };
+        let sent = |stage: &str| json!({"forensic.origin": "otlp", "forensic.stage.id": stage, "forensic.attempt": 1, "k": "v"});
+        let attempt = |stage: &str, executor: &str| json!({"forensic.kind": "attempt", "forensic.stage.id": stage, "forensic.attempt": 1, "forensic.executor": executor});
         let worker = json!({"forensic.kind": "worker", "forensic.origin": "worker", "forensic.stage.id": "c", "forensic.attempt": 1});
         let host = [
             json!({"open": span(1, (5, 0), json!({"forensic.kind": "run"}))}),

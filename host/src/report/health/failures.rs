@@ -239,6 +239,10 @@ fn ending(attempt: &Attempt) -> String {
 
 /// Whether a message says no more than the cause beside it.
 fn is_told(message: &str, attempt: &Attempt) -> bool {
+    // The cause's name, where its words stand beside it.
+    if attempt.error_type.as_deref() == Some(message) && infrastructure::is_to_blame(attempt) {
+        return true;
+    }
     let message = message.trim().trim_end_matches('.').to_ascii_lowercase();
     let message = ["ended by ", "killed by ", "exited with "]
         .iter()

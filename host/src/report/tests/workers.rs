@@ -188,16 +188,17 @@ fn every_fault_has_words() {
         [WORKER_LOST, WORKER_OOM, NODE_LOST, NODE_DRAINED, CLUSTER_LOST, BRIDGE_LOST, SUPERVISOR_LOST, QUEUE_TIMEOUT]
     {
         let mut spans = trace();
+        spans.retain(|span| span["attributes"]["forensic.stage.id"] != "train");
         let lost = spans.iter_mut().find(|span| span["attributes"]["error.type"] == "node_lost").unwrap();
         lost["attributes"]["error.type"] = fault.into();
         let rendered = rendered(&spans);
-        assert!(!rendered.markdown.contains(fault), "{fault} is no word for a person: {}", rendered.markdown);
+        // One is a setting's name as well, and the advice names that.
+        let named = rendered.markdown.matches(fault).count();
+        let settings = rendered.markdown.matches(&format!("`{fault}`")).count();
+        assert_eq!(named, settings, "{fault} is no word for a person: {}", rendered.markdown);
         let json: Value = serde_json::from_str(&rendered.json).unwrap();
-        let failure = json["failures"].as_array().unwrap().iter().find(|failure| failure["stage"] == "risk.optimize");
-        assert_eq!(
-            failure.map(|failure| (&failure["infrastructure"], &failure["error_type"])),
-            Some((&json!(true), &json!(fault)))
-        );
+        let failures = json["failures"].as_array().unwrap();
+        assert_eq!((&failures[0]["infrastructure"], &failures[0]["error_type"]), (&json!(true), &json!(fault)));
     }
 }
 
