@@ -402,11 +402,14 @@ pub(super) struct ExportCommand {
     /// Where to write it [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Shift spans made on workers of a cluster by what was measured of their clocks; only for looking at
+    #[arg(long)]
+    pub(super) align_workers: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct MergeCommand {
-    /// The traces
+    /// The traces, as a run's `forensic_trace.json` and its workers' `forensic_trace.<worker>.json`, in any order
     #[arg(required = true)]
     pub(super) files: Vec<PathBuf>,
     /// Where to write the result [default: standard output]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::exporter::JOURNAL;
 use super::journal::Journal;
 use super::workers::recover_files;
-use crate::conventions::{attr, status};
+use crate::conventions::{attr, executor, origin, status};
 
 /// A longer line is no span: the largest has half a megabyte.
 const MAX_LINE: u64 = 16 << 20;
@@ -84,9 +84,32 @@ impl Interrupted {
         }
     }
 
-    /// The last time that the journal knows, Unix ns.
+    /// The last time that the journal knows, Unix ns. What was made on workers elsewhere has their clocks, and does not count.
     pub fn last_sign_of_life(&self) -> u64 {
-        self.last
+        let known = self.ended.iter().chain(&self.open);
+        let elsewhere: HashSet<String> = known.filter(|span| is_elsewhere(span)).filter_map(attempt_of).collect();
+        if elsewhere.is_empty() {
+            return self.last;
+        }
+        // Spans that stages sent are not kept in memory.
+        let last = || -> io::Result<u64> {
+            let mut reader = BufReader::with_capacity(1 << 18, self.journal.reader()?);
+            let (mut line, mut last) = (Vec::new(), 0);
+            while next_line(&mut reader, &mut line)?.is_some() {
+                let Ok(Value::Object(mut span)) = serde_json::from_slice(&line) else { continue };
+                let (key, span) = match span.remove("open") {
+                    Some(Value::Object(started)) => ("start_time", started),
+                    _ => ("end_time", span),
+                };
+                let origin = text(&span, attr::ORIGIN);
+                let by_stage = || attempt_of(&span).is_some_and(|attempt| elsewhere.contains(&attempt));
+                if origin != Some(origin::WORKER) && !(origin == Some(origin::OTLP) && by_stage()) {
+                    last = span.get(key).and_then(Value::as_u64).unwrap_or(0).max(last);
+                }
+            }
+            Ok(last)
+        };
+        last().unwrap_or(self.last)
     }
 
     /// The host's spans that ended or were closed.
@@ -157,6 +180,22 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option
     }
 }
 
+fn text<'a>(span: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    span.get("attributes")?.get(key)?.as_str()
+}
+
+/// Which attempt a span is of.
+fn attempt_of(span: &Map<String, Value>) -> Option<String> {
+    let number = span.get("attributes")?.get(attr::ATTEMPT)?.as_u64()?;
+    Some(format!("{}#{number}", text(span, attr::STAGE_ID)?))
+}
+
+/// Whether a span is a worker's, or an attempt that did not run on the host.
+fn is_elsewhere(span: &Map<String, Value>) -> bool {
+    let ran_elsewhere = || text(span, attr::EXECUTOR).is_some_and(|executor| executor != executor::LOCAL);
+    text(span, attr::ORIGIN) == Some(origin::WORKER) || ran_elsewhere()
+}
+
 fn span_id(span: &Map<String, Value>) -> Option<&str> {
     span.get("span_id")?.as_str()
 }
@@ -204,5 +243,40 @@ impl Unfinished {
 impl std::fmt::Debug for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Interrupted").field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(id: u64, times: (u64, u64), attributes: Value) -> Value {
+        json!({"name": "s", "start_time": times.0, "end_time": times.1, "attributes": attributes, "span_id": format!("{id:016x}")})
+    }
+
+    fn last_of(lines: &[Value]) -> u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(folder.path().join(JOURNAL), text).unwrap();
+        let dir = Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
+        Interrupted::open(dir).unwrap().unwrap().last_sign_of_life()
+    }
+
+    #[test]
+    fn a_workers_clock_is_no_sign_of_life() {
+        let sent = |stage: &str| json!({"forensic.origin": "otlp", "forensic.stage.id": stage, "forensic.attempt": 1, "k": "v"});
+        let attempt = |stage: &str, executor: &str| json!({"forensic.kind": "attempt", "forensic.stage.id": stage, "forensic.attempt": 1, "forensic.executor": executor});
+        let worker = json!({"forensic.kind": "worker", "forensic.origin": "worker", "forensic.stage.id": "c", "forensic.attempt": 1});
+        let host = [
+            json!({"open": span(1, (5, 0), json!({"forensic.kind": "run"}))}),
+            json!({"open": span(2, (10, 0), attempt("a", "ray"))}),
+            span(3, (10, 20), attempt("b", "local")),
+        ];
+        let with = |more: &[Value]| last_of(&[&host[..], more].concat());
+        assert_eq!(with(&[]), 20);
+        assert_eq!(with(&[span(4, (11, 30), sent("b"))]), 30, "on the host");
+        assert_eq!(with(&[span(4, (11, 5_000), sent("a"))]), 20, "on the cluster, as its attempt says");
+        // Nothing but the worker's own span tells of this one, and it comes last.
+        assert_eq!(with(&[span(4, (11, 5_000), sent("c")), span(5, (11, 6_000), worker)]), 20);
     }
 }
