@@ -17,7 +17,7 @@ use super::runner::{DagRunner, Ended, Event, How, RunContext, Running, Timer, st
 use super::schedule::Taken;
 use super::spans;
 use crate::clock::{UnixNanos, nanos};
-use crate::conventions::{attr, fenced};
+use crate::conventions::{attr, executor, fenced};
 use crate::directory::log_path;
 use crate::events::RunEvent;
 use crate::limits::show_duration;
@@ -52,12 +52,18 @@ impl DagRunner<'_> {
             let attributes = spans::stage(context.pipeline, context.plan, index, state.ready, state.released_by);
             context.telemetry.span(id.to_owned(), SpanKind::Internal, Some(&context.run_span), start, attributes)
         });
+        let redactor = context.telemetry.exporter().redactor();
+        let mut attributes = spans::attempt(id, attempt, nanos(state.backoff), &command, redactor);
+        if remote {
+            // From the start: whoever completes the trace of a run that was killed has to know it.
+            attributes.push(KeyValue::new(attr::EXECUTOR, executor::RAY));
+        }
         let mut span = context.telemetry.span(
             format!("{id}#{attempt}"),
             SpanKind::Internal,
             Some(&stage_span.context()),
             start,
-            spans::attempt(id, attempt, nanos(state.backoff), &command, context.telemetry.exporter().redactor()),
+            attributes,
         );
         if let Some(pool) = waited_for {
             span.set(KeyValue::new(attr::WAITED_FOR_POOL, context.pipeline.pools[pool].name.clone()));
@@ -150,8 +156,10 @@ impl DagRunner<'_> {
 
     /// An attempt that was waiting has started.
     pub(super) fn attempt_started(&mut self, ticket: u64, time: UnixNanos) {
-        let Some(Running { stage: index, attempt, .. }) = self.running.get(&ticket) else { return };
+        let Some(Running { stage: index, attempt, span, .. }) = self.running.get_mut(&ticket) else { return };
         let (index, attempt) = (*index, *attempt);
+        span.set(KeyValue::new(attr::STARTED_TIME, i64::try_from(time).unwrap_or(i64::MAX)));
+        self.context.telemetry.note(span);
         let stage = &self.context.pipeline.stages[index];
         let state = &mut self.stages[index];
         if !state.began {

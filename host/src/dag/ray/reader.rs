@@ -137,7 +137,7 @@ impl Reader {
                  of forensic-host"
             ));
         }
-        let clock = route.started.as_ref().and_then(|(_, started)| state.cluster.offset(&started.node));
+        let clock = route.started.as_ref().and_then(|started| state.cluster.offset(&started.node));
         let mut end = None;
         match line.event {
             Event::Started(started) => route.start(now, started),
@@ -170,7 +170,7 @@ impl Reader {
         let mut state = self.shared.lock();
         let state = &mut *state;
         let Some(route) = state.live.get_mut(&recovered.id) else { return };
-        let clock = route.started.as_ref().and_then(|(_, started)| state.cluster.offset(&started.node));
+        let clock = route.started.as_ref().and_then(|started| state.cluster.offset(&started.node));
         let now = self.shared.settings.clock.now();
         let spans = recovered.spans.iter().map(|span| span.get());
         route.recovered += route.spans(spans, &self.shared.exporter, now, clock);

@@ -11,7 +11,7 @@ use super::super::executor::{Again, AttemptEvent, Fate, Fault, Finished, Hears, 
 use super::files::Incoming;
 use super::lines::Failed;
 use crate::clock::UnixNanos;
-use crate::conventions::{attr, delivery, error_type, executor};
+use crate::conventions::{attr, delivery, error_type};
 use crate::telemetry::{ForensicSpanExporter, WorkerSender, WorkerSpan};
 use crate::worker::protocol::{Channel, Ended, Started, Why};
 
@@ -32,7 +32,7 @@ pub(super) struct Route {
     pub(super) at_least_once: bool,
     /// Number of the next line.
     pub(super) next: u64,
-    pub(super) started: Option<(UnixNanos, Started)>,
+    pub(super) started: Option<Started>,
     pub(super) pending: Option<String>,
     /// When the worker was last heard of.
     pub(super) heard: Instant,
@@ -55,7 +55,7 @@ impl Route {
         }
         self.emitted = self.emitted.max(1);
         self.sender.worker.clone_from(&started.worker);
-        self.started = Some((time, started));
+        self.started = Some(started);
         (self.hears)(AttemptEvent::Started(time));
     }
 
@@ -193,12 +193,11 @@ impl Route {
     ) -> Vec<KeyValue> {
         let count = |key: &'static str, value: u64| KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX));
         let promise = if self.at_least_once { delivery::AT_LEAST_ONCE } else { delivery::AT_MOST_ONCE };
-        let mut attributes = vec![KeyValue::new(attr::EXECUTOR, executor::RAY), KeyValue::new(attr::DELIVERY, promise)];
+        let mut attributes = vec![KeyValue::new(attr::DELIVERY, promise)];
         attributes.extend(self.pending.clone().map(|why| KeyValue::new(attr::PENDING_REASON, why)));
-        let Some((time, started)) = &self.started else { return attributes };
+        let Some(started) = &self.started else { return attributes };
         let name = |key: &'static str, text: &str| KeyValue::new(key, super::cluster::short(text));
         attributes.extend([
-            count(attr::STARTED_TIME, *time),
             name(attr::NODE, &started.node),
             name(attr::NODE_NAME, &started.node_name),
             name(attr::WORKER, &started.worker),
@@ -229,13 +228,13 @@ impl Route {
     fn node_name(&self) -> String {
         self.started
             .as_ref()
-            .map_or_else(String::new, |(_, started)| format!(" on {}", super::cluster::short(&started.node_name)))
+            .map_or_else(String::new, |started| format!(" on {}", super::cluster::short(&started.node_name)))
     }
 
     fn name_alone(&self) -> String {
         self.started.as_ref().map_or_else(
             || " that it was to run on".to_owned(),
-            |(_, started)| format!(" {}", super::cluster::short(&started.node_name)),
+            |started| format!(" {}", super::cluster::short(&started.node_name)),
         )
     }
 }

@@ -99,7 +99,7 @@ impl Shared {
             *state.losses.entry(route.sender.stage.clone()).or_default() += 1;
         }
         state.done.insert(route.id.clone());
-        let clock = route.started.as_ref().and_then(|(_, started)| state.cluster.offset(&started.node));
+        let clock = route.started.as_ref().and_then(|started| state.cluster.offset(&started.node));
         route.finish(fate, self.settings.clock.now(), clock, self.settings.config.beat, &self.exporter);
     }
 }
