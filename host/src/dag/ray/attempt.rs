@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::super::executor::{AttemptSpec, Fate, Fault, Finished, Hears, LaunchError, RunningAttempt};
 use super::files::{Incoming, data_files};
 use super::lines::{Need, Order};
-use super::reader::{cancel, watch_killed};
+use super::reader::cancel;
 use super::route::{Outcome, Route};
 use super::shared::Shared;
 use super::{absolute, millis};
@@ -16,8 +16,6 @@ use crate::pipeline::{Command, Files, OnLost, OutputGlob};
 use crate::telemetry::WorkerSender;
 use crate::worker::protocol::{Job, JobCommand, LINE_MAX, Shipping};
 
-/// The bridge answers a forced end within 10 s; this long it is waited for.
-const ANSWER: Duration = Duration::from_secs(15);
 /// Room for what the bridge and the relay add to a job's line.
 const LINE_ROOM: usize = 64 << 10;
 
@@ -179,7 +177,6 @@ impl RunningAttempt for RayAttempt {
             route.killed.get_or_insert_with(Instant::now);
         }
         cancel(&self.shared, &self.id, true);
-        watch_killed(&self.shared, ANSWER);
     }
 
     fn finish(self: Box<Self>) -> Finished {

@@ -22,6 +22,7 @@ mod route;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod watchdog;
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -180,6 +181,7 @@ impl RayExecutor {
             }
         };
         executor.shared.lock().cluster = Cluster::check(&ready, config, &redactor)?;
+        watchdog::start(&executor.shared);
         Ok(executor)
     }
 

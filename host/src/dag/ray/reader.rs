@@ -213,43 +213,6 @@ fn late(state: &mut State, id: &str, is_result: bool) {
     }
 }
 
-/// Ends attempts that were killed and of which the bridge says nothing for so long.
-pub(super) fn watch_killed(shared: &Arc<Shared>, at_most: Duration) {
-    {
-        let mut state = shared.lock();
-        if std::mem::replace(&mut state.watching, true) {
-            return;
-        }
-    }
-    let watched = Arc::clone(shared);
-    let thread = std::thread::Builder::new().name("ray-killed".into()).stack_size(256 << 10);
-    // Without it the bridge's own word is waited for.
-    drop(thread.spawn(move || {
-        loop {
-            std::thread::sleep(Duration::from_millis(200));
-            let mut state = watched.lock();
-            let state = &mut *state;
-            let silent: Vec<String> = state
-                .live
-                .iter()
-                .filter(|(_, route)| route.killed.is_some_and(|killed| killed.elapsed() > at_most))
-                .map(|(id, _)| id.clone())
-                .collect();
-            for id in silent {
-                if let Some(route) = state.live.remove(&id) {
-                    let message = "the bridge to Ray did not answer when it was asked to end it".to_owned();
-                    let fault = Fault { cause: error_type::BRIDGE_LOST, message, again: None };
-                    watched.finish(state, route, Fate::Fault(fault));
-                }
-            }
-            if state.live.values().all(|route| route.killed.is_none()) {
-                state.watching = false;
-                return;
-            }
-        }
-    }));
-}
-
 /// Asks for an attempt's end.
 pub(super) fn cancel(shared: &Shared, id: &str, force: bool) {
     shared.bridge.say(&Order::Cancel { id, force });

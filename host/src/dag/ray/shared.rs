@@ -55,8 +55,6 @@ pub(super) struct State {
     pub(super) stopping: bool,
     /// Why there is no bridge any more.
     pub(super) gone: Option<String>,
-    /// Somebody waits for attempts that were killed.
-    pub(super) watching: bool,
     tell: Option<Box<dyn Fn(String) + Send>>,
     /// Before somebody listens.
     untold: Vec<String>,
