@@ -172,7 +172,15 @@ fn a_program_that_is_not_there_is_told_and_nothing_is_left() {
     let (out, err) = (File::create("/dev/null").unwrap(), File::create("/dev/null").unwrap());
     let (command, env) = (Command::Shell("true".into()), Vec::new());
     let workdir = bench.folder.path();
-    let spec = AttemptSpec { command: &command, workdir, env, stdout: out, stderr: err, redactor: &bench.redactor };
+    let spec = AttemptSpec {
+        placement: None,
+        command: &command,
+        workdir,
+        env,
+        stdout: out,
+        stderr: err,
+        redactor: &bench.redactor,
+    };
     let error = bench.executor.launch(spec, Box::new(|_| {})).err().unwrap();
     let expected = format!("can't start \"/bin/sh\": its working folder {} is not there", workdir.display());
     assert_eq!(error.to_string(), expected);
