@@ -52,7 +52,8 @@ pub(super) struct Ran {
     /// What the observer heard.
     pub(super) told: Vec<String>,
     pub(super) spans: Vec<Json>,
-    pub(super) folder: tempfile::TempDir,
+    /// Gone when it is dropped.
+    pub(super) _folder: tempfile::TempDir,
     pub(super) directory: RunDirectory,
     pub(super) ledger: crate::telemetry::Ledger,
 }
@@ -175,7 +176,7 @@ pub(super) fn run_until(pipeline: &Pipeline, script: &str, stop_at: Option<&str>
         results: dag.results,
         told,
         spans: serde_json::from_slice(&trace).unwrap(),
-        folder,
+        _folder: folder,
         directory,
         ledger: exporter.ledger(),
     })
