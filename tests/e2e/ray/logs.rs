@@ -5,7 +5,7 @@ use super::trial::Trial;
 
 /// Output of every kind, always the same.
 const SAY: &str = r#"
-import os, sys
+import os, sys, time
 out, err = sys.stdout.buffer, sys.stderr.buffer
 kind = sys.argv[1]
 if kind == "much":
@@ -26,8 +26,7 @@ elif kind == "held":
     out.flush()
     if os.fork() == 0:
         os.setsid()
-        while True:
-            pass
+        time.sleep(600)
 "#;
 
 #[test]
