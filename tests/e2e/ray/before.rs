@@ -2,7 +2,6 @@
 
 use super::cluster::{Cluster, shared};
 use super::trial::Trial;
-use crate::support::Bench;
 
 /// One stage that would leave a file beside the pipeline.
 const STAGE: &str = "[stages.a]\nrun = 'touch ran'\n";
@@ -80,24 +79,4 @@ fn no_token(cluster: &Cluster) {
     command.env_remove("RAY_AUTH_MODE").env_remove("RAY_AUTH_TOKEN_PATH").env("HOME", trial.path());
     let code = trial.spawn(command).wait();
     assert_refused(&trial, code, &["token"]);
-}
-
-#[test]
-fn what_can_be_seen_in_the_file_is_told_with_its_place() {
-    // No Ray is needed for these.
-    for (keys, words) in [
-        ("address = \"ray://127.0.0.1:10001\"", &["pipeline.toml:5", "ray://"][..]),
-        ("lost_after = \"20s\"", &["pipeline.toml:5", "lost_after", "lease"][..]),
-        ("on_lost = \"again\"", &["pipeline.toml:5", "retry"][..]),
-        ("worker = \"relative/path\"", &["pipeline.toml:5", "worker"][..]),
-    ] {
-        let bench = Bench::new(&format!("[pipeline]\nname = \"wrong\"\n[executor]\nkind = \"ray\"\n{keys}\n{STAGE}"));
-        let ran = bench.run();
-        assert_eq!(ran.code, Some(2), "{keys}: {}", ran.stderr);
-        for word in words {
-            assert!(ran.stderr.contains(word), "{keys}: {word} is not in: {}", ran.stderr);
-        }
-        assert!(!bench.run_dir().exists(), "{keys}: refused before there is a run");
-        assert!(!bench.path().join("ran").exists());
-    }
 }
