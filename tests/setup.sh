@@ -86,3 +86,27 @@ need_browser() {
   need_node_folder target/browser tests/browser/packages
   export BROWSER_FOLDER="$PWD/target/browser"
 }
+
+# A real Ray and what gives its cluster a network of its own; sets RAY_PYTHON_BIN. Where that can't be had (no package for this
+# machine, no right to make namespaces), its tests are skipped, and it is said loudly; in CI it is an error.
+need_ray() {
+  local status
+  # A subshell, so that whatever fails in it ends only it; not inside a condition, which would switch `-e` off in it.
+  set +e
+  (
+    set -e
+    command -v ip > /dev/null || apt_install iproute2
+    command -v unshare > /dev/null && command -v nsenter > /dev/null || apt_install util-linux
+    unshare --net --mount --pid --fork true || unshare --user --map-root-user --net --mount true
+    need_venv target/venv/ray tests/ray/requirements.txt
+  )
+  status=$?
+  set -e
+  if [ "$status" = 0 ]; then
+    export RAY_PYTHON_BIN="$PWD/target/venv/ray/bin"
+  elif [ "${CI:-}" = true ]; then
+    die "Ray's tests can't run here (see above), and with CI=true they must"
+  else
+    say "RAY'S TESTS ARE SKIPPED: what they need can't be installed here (see above)"
+  fi
+}

@@ -18,6 +18,7 @@ mod graph;
 mod init;
 mod library;
 mod otlp;
+mod ray;
 mod recover;
 #[path = "../../host/src/registry/tests/real_registry.rs"]
 #[expect(dead_code, reason = "shared with the library's own tests")]

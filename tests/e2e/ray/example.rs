@@ -1,0 +1,231 @@
+//! The example on a cluster of two nodes: its report differs from one made here in times, workers and executor, and in nothing
+//! else; every span is there once, under the right parent; and the files of the workers make the same trace.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::cluster::{Cluster, python, shared};
+use super::trial::Trial;
+use crate::support::{Trace, workspace};
+
+/// The example's stages.
+const STAGES: usize = 51;
+
+/// The example, on Ray or here, with its Python packages.
+fn run<'a>(cluster: &'a Cluster, executor: &str) -> Trial<'a> {
+    let trial = Trial::new(cluster, "", "");
+    let file = workspace().join("example/pipeline.toml");
+    let mut command = trial.command(&["run", file.to_str().unwrap(), "--run-id", &trial.id, "--executor", executor]);
+    let ray = python().unwrap();
+    let bin = match executor {
+        "ray" => {
+            command.args(["--ray-address", cluster.address()]);
+            // The bridge's `python3`; stages have the cluster's PATH.
+            ray.parent().unwrap().as_os_str().to_owned()
+        }
+        _ => std::env::var_os("EXAMPLE_PYTHON_BIN").unwrap(),
+    };
+    let mut path = bin;
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    assert_eq!(
+        trial
+            .spawn({
+                command.env("PATH", path);
+                command
+            })
+            .wait(),
+        Some(0)
+    );
+    trial
+}
+
+/// What does not depend on how long anything took and where it ran.
+fn timeless(value: &Value) -> Value {
+    const TIMES: [&str; 18] = [
+        "start_time",
+        "end_time",
+        "speedup",
+        "efficiency",
+        "cpu_use",
+        "max_concurrency",
+        "levels",
+        "critical_path",
+        "critical",
+        "max_speedup",
+        "schedule_quality",
+        "queue",
+        "chain",
+        "chain_totals",
+        "idle",
+        "peak_memory_bytes",
+        "trace_id",
+        "spans",
+    ];
+    const WHERE: [&str; 6] = ["executor", "worker", "workers", "node", "nodes", "remote"];
+    match value {
+        Value::Object(members) => {
+            let kept = |key: &str| !key.ends_with("_ns") && !TIMES.contains(&key) && !WHERE.contains(&key);
+            let members = members.iter().filter(|(key, _)| kept(key));
+            Value::Object(members.map(|(key, value)| (key.clone(), timeless(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(timeless).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Files below a folder, ascending, without traces.
+fn files(folder: &Path, below: &str, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder.join(below)).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{below}/{}", entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            files(folder, &name, found);
+        } else if !name.contains("forensic_trace") {
+            found.insert(name);
+        }
+    }
+}
+
+#[test]
+fn the_example_gives_the_same_report_on_two_nodes_and_every_span_once() {
+    let Some(cluster) = shared() else { return };
+    if std::env::var_os("EXAMPLE_PYTHON_BIN").is_none() {
+        eprintln!("SKIPPED: EXAMPLE_PYTHON_BIN is not set; tests/run sets it");
+        return;
+    }
+    let here = run(cluster, "local");
+    let there = run(cluster, "ray");
+    the_same_report(&here, &there);
+    every_span_once(&here.trace(), &there.trace());
+    worker_files_make_the_trace(&there);
+}
+
+fn the_same_report(here: &Trial<'_>, there: &Trial<'_>) {
+    let report = |trial: &Trial<'_>| {
+        let text = trial.read("reports/forensic_report.json").replace(&trial.id, "RUN");
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let (one, other) = (report(here), report(there));
+    let (summary, on_ray) = (timeless(&one["summary"]), timeless(&other["summary"]));
+    for (key, value) in summary.as_object().unwrap() {
+        assert_eq!(*value, on_ray[key], "{key}");
+    }
+    assert_eq!(summary, on_ray);
+    let stages = on_ray["stages"].as_array().unwrap();
+    assert_eq!(stages.len(), STAGES);
+    let told = |report: &Value| -> Vec<Value> {
+        let reports = report["reports"].as_array().unwrap().iter();
+        reports.map(|it| json!({ "id": it["id"], "error": it["error"], "plugin": it["plugin"]["name"] })).collect()
+    };
+    assert_eq!(told(&one), told(&other));
+
+    // The stages' own results.
+    let data = |trial: &Trial<'_>| {
+        let mut found = BTreeSet::new();
+        files(&trial.run_dir(), "data", &mut found);
+        found
+    };
+    let names = data(here);
+    assert_eq!(names, data(there));
+    let mut compared = 0;
+    for name in names.iter().filter(|name| !name.ends_with("audit.jsonl")) {
+        let read = |trial: &Trial<'_>| trial.read(name).replace(&trial.id, "RUN");
+        assert!(read(here) == read(there), "{name} differs");
+        compared += 1;
+    }
+    assert!(compared > 100, "{compared} files");
+}
+
+fn every_span_once(here: &Trace, there: &Trace) {
+    let by_id: HashMap<&str, &Value> = there.0.iter().map(|span| (span["span_id"].as_str().unwrap(), span)).collect();
+    assert_eq!(by_id.len(), there.0.len(), "a span is there twice");
+    let parent = |span: &Value| span["parent_span_id"].as_str().and_then(|id| by_id.get(id).copied());
+    // The same spans as here, and one for each attempt's worker.
+    let counts = |trace: &Trace| {
+        let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+        for span in trace.0.iter().filter(|span| span["attributes"]["forensic.kind"] != "worker") {
+            let stage = span["attributes"]["forensic.stage.id"].as_str().unwrap_or_default().to_owned();
+            *counts.entry((stage, span["name"].as_str().unwrap().to_owned())).or_default() += 1;
+        }
+        counts
+    };
+    assert_eq!(counts(here), counts(there));
+
+    let attempts = there.kind("attempt");
+    assert_eq!(attempts.len(), STAGES);
+    let mut nodes = BTreeSet::new();
+    for attempt in attempts {
+        assert_eq!(attempt["attributes"]["forensic.executor"], "ray", "{attempt}");
+        assert_eq!(parent(attempt).unwrap()["attributes"]["forensic.kind"], "stage", "{attempt}");
+        assert!(attempt["attributes"].get("forensic.spans.lost").is_none(), "{attempt}");
+        let workers: Vec<_> =
+            there.kind("worker").into_iter().filter(|span| span["parent_span_id"] == attempt["span_id"]).collect();
+        assert_eq!(workers.len(), 1, "{attempt}");
+        nodes.insert(attempt["attributes"]["forensic.node"].as_str().unwrap());
+    }
+    assert_eq!(there.kind("worker").len(), STAGES);
+    assert_eq!(nodes.len(), 2, "both nodes had work");
+    let mut sent = 0;
+    for span in there.0.iter().filter(|span| span["attributes"]["forensic.origin"] == "otlp") {
+        let mut above = parent(span);
+        while let Some(other) = above.filter(|other| other["attributes"]["forensic.origin"] == "otlp") {
+            above = parent(other);
+        }
+        let worker = above.unwrap_or_else(|| panic!("an orphan: {span}"));
+        assert_eq!(worker["attributes"]["forensic.kind"], "worker", "{span}");
+        for key in ["forensic.stage.id", "forensic.attempt"] {
+            assert_eq!(worker["attributes"][key], span["attributes"][key], "{span}");
+        }
+        sent += 1;
+    }
+    assert!(sent > 100, "{sent} spans of stages");
+}
+
+fn worker_files_make_the_trace(trial: &Trial<'_>) {
+    let trace = trial.trace();
+    let data = trial.run_dir().join("data");
+    let names = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<String> =
+        names.filter(|name| name.starts_with("forensic_trace.") && name != "forensic_trace.json").collect();
+    let workers: BTreeSet<String> = trace
+        .kind("attempt")
+        .iter()
+        .map(|attempt| format!("forensic_trace.{}.json", attempt["attributes"]["forensic.worker"].as_str().unwrap()))
+        .collect();
+    assert_eq!(files, workers);
+    let mut of_workers = BTreeSet::new();
+    for name in &files {
+        let spans: Vec<Value> = serde_json::from_str(&trial.read(&format!("data/{name}"))).unwrap();
+        assert!(!spans.is_empty(), "{name}");
+        for span in spans {
+            let worker = span["attributes"]["forensic.kind"] == "worker";
+            assert!(
+                !worker || name.contains(span["attributes"]["forensic.worker"].as_str().unwrap()),
+                "{name}: {span}"
+            );
+            assert!(of_workers.insert(span["span_id"].as_str().unwrap().to_owned()), "twice in worker files: {span}");
+        }
+    }
+    let remote =
+        |span: &&Value| ["otlp", "worker"].iter().any(|origin| span["attributes"]["forensic.origin"] == *origin);
+    let ids = |spans: &mut dyn Iterator<Item = &Value>| -> BTreeSet<String> {
+        spans.map(|span| span["span_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(of_workers, ids(&mut trace.0.iter().filter(remote)));
+
+    // The host's own spans and the workers' files give the same trace again.
+    let own: Vec<&Value> = trace.0.iter().filter(|span| !remote(span)).collect();
+    trial.bench.write("own.json", serde_json::to_string(&own).unwrap());
+    let paths: Vec<String> = files.iter().map(|name| data.join(name).to_str().unwrap().to_owned()).collect();
+    let mut arguments = vec!["trace", "merge", "own.json"];
+    arguments.extend(paths.iter().map(String::as_str));
+    assert_eq!(trial.call(&arguments), Some(0), "{}", trial.stderr());
+    let merged: Vec<Value> = serde_json::from_str(&trial.stdout()).unwrap();
+    assert_eq!(merged.len(), trace.0.len());
+    for (merged, span) in merged.iter().zip(&trace.0) {
+        assert_eq!(merged, span);
+    }
+}
