@@ -164,11 +164,13 @@ fn row(html: &mut Html, found: &Findings, finding: &FindingTrend) {
         draw::cell(html, "", &finding.report);
         draw::cell(html, "", &finding.plugin);
         for at in [finding.first_run, finding.last_run] {
-            html.within("td", &[("class", "n")], |html| {
+            html.within("td", &[], |html| {
                 if let Some(run) = found.runs.get(at) {
                     match draw::run_address(&run.folder) {
                         Some(address) => {
-                            html.element("a", &[("href", &address), ("title", &run.folder)], &utc(run.start_time, 0));
+                            // The time below the date: eight columns are as many as a screen has room for.
+                            let start = utc(run.start_time, 0).replace('T', " ");
+                            html.element("a", &[("href", &address), ("title", &run.folder)], &start);
                         }
                         None => html.text(&clip(&run.folder, 200)),
                     }
