@@ -81,11 +81,9 @@ pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
         facts.stages.iter().filter(|view| view.summary.result == result::CANCELLATION).collect();
     if !cancelled.is_empty() {
         let all = ids(&names(&cancelled), ", ", NAMES_MAX);
-        items.paragraph(line!(
-            "⛔ {} cancelled because the run was stopped: {}.",
-            count(cancelled.len(), "stage"),
-            all
-        ));
+        let many = count(cancelled.len(), "stage");
+        // Not plain, so that a page has a letter in place of the mark: many fonts lack it.
+        items.paragraph(line!("⛔ {} cancelled because the run was stopped: {}.", many, all).with(Tone::Quiet));
     }
     retries(facts, items);
 }
