@@ -51,7 +51,8 @@ const CAUSES: &[Cause] = &[
         error_type: error_type::CLUSTER_LOST,
         words: "the cluster was lost",
         because: "the cluster was lost",
-        advice: "The cluster's head stopped answering. See whether it runs, and start the run again with `--resume`.",
+        advice: "The cluster's head, or Ray on the host's machine, stopped answering. See whether it runs, and start the run again with \
+                 `--resume`.",
     },
     Cause {
         error_type: error_type::BRIDGE_LOST,

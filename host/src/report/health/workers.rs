@@ -245,11 +245,11 @@ fn missing(row: &Row<'_>) -> Option<Line> {
 fn repeated(row: &Row<'_>) -> Option<Line> {
     let previous = row.remote.previous_attempt?;
     let fenced = match row.remote.previous_fenced {
-        Some(true) => " and had surely ended before",
-        Some(false) => "; nobody can say that it had ended, so the two may have run at the same time",
-        None => "",
+        Some(true) => "lost and had surely ended before",
+        Some(false) => "lost; nobody can say that it had ended, so the two may have run at the same time",
+        None => "lost",
     };
-    Some(line!("{} repeats attempt {}, which was lost{}.", row.name(), previous, fenced))
+    Some(line!("{} repeats attempt {}, which was {}.", row.name(), previous, fenced))
 }
 
 /// An attempt that the cluster could not place for a while.
