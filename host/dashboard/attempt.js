@@ -68,6 +68,7 @@ function attemptFacts(attempts, chosen, go) {
     ["CPU user + system", ({ user, system }) => pairText(user, system, duration, " + ")],
     ["Memory", ({ memory }) => bytes(memory)],
     ["Of all processes", ({ treeMemory }) => bytes(treeMemory)],
+    ["Worker", ({ worker, node }) => (worker ? `${worker} on ${node}` : NOTHING)],
     ["Read / written", ({ read, written }) => pairText(read, written, bytes, " / ")],
     ["Logs", ({ stdout, stderr }) => h("span", { class: "logs" }, log(stdout, "output"), log(stderr, "errors"))],
   ];

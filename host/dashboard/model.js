@@ -54,6 +54,8 @@
  * @property {number | null} system CPU ns
  * @property {number | null} memory
  * @property {number | null} treeMemory
+ * @property {string | null} worker that ran it; null: the host
+ * @property {string | null} node
  * @property {number | null} read
  * @property {number | null} written
  * @property {boolean} oom
@@ -259,6 +261,8 @@ function readAttempts({ stages, attempts: c }, live) {
       system: c.cpu_system_ns?.[at] ?? null,
       memory: c.peak_memory_bytes?.[at] ?? null,
       treeMemory: c.tree_peak_memory_bytes?.[at] ?? null,
+      worker: c.worker?.[at] ?? null,
+      node: c.node?.[at] ?? null,
       read: c.io_read_bytes?.[at] ?? null,
       written: c.io_written_bytes?.[at] ?? null,
       oom: Boolean(c.oom?.[at]),

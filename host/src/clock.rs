@@ -22,6 +22,12 @@ impl Clock {
         Self { anchor: Instant::now(), wall: nanos(wall) }
     }
 
+    /// The same, ahead by so many nanoseconds (behind, where negative): for tests of clocks that disagree.
+    #[must_use]
+    pub fn shifted(self, by: i64) -> Self {
+        Self { wall: self.wall.saturating_add_signed(by), ..self }
+    }
+
     /// When it was anchored.
     pub fn started(&self) -> UnixNanos {
         self.wall

@@ -36,7 +36,7 @@ pub mod attr {
 
     /// Kind of a span that the host made, see [`super::kind`].
     pub const KIND: &str = "forensic.kind";
-    /// Where a span that the host did not make came from: `otlp`, `worker`, `guest`.
+    /// Where a span that the host did not make came from, see [`super::origin`].
     pub const ORIGIN: &str = "forensic.origin";
     /// `[pipeline] profile`.
     pub const PROFILE: &str = "forensic.profile";
@@ -154,6 +154,44 @@ pub mod attr {
     /// Which need, by id, kept a stage from running.
     pub const SKIPPED_BECAUSE: &str = "forensic.skipped_because";
 
+    /// Where an attempt ran, see [`super::executor`]; absent means on the host.
+    pub const EXECUTOR: &str = "forensic.executor";
+    /// When a worker's word that it had started the attempt reached the host; Unix ns of the host's clock. The attempt's
+    /// span starts when it was submitted. Absent on an attempt that never started, and on one that ran on the host.
+    pub const STARTED_TIME: &str = "forensic.started_time";
+    /// Id of the node that an attempt ran on, as the cluster names it.
+    pub const NODE: &str = "forensic.node";
+    /// Name or address of that node, for people.
+    pub const NODE_NAME: &str = "forensic.node_name";
+    /// The worker that ran an attempt: first 12 digits of the node's id, `-`, process id; names its file too.
+    pub const WORKER: &str = "forensic.worker";
+    /// The worker's clock minus the host's, ns, as measured for an attempt.
+    pub const CLOCK_OFFSET_NS: &str = "forensic.clock_offset_ns";
+    /// How far from the truth [`CLOCK_OFFSET_NS`] can be, ns.
+    pub const CLOCK_BOUND_NS: &str = "forensic.clock_bound_ns";
+    /// Spans of an attempt's worker that reached the host, its own span included.
+    pub const SPANS_RECEIVED: &str = "forensic.spans.received";
+    /// Spans that an attempt's worker said it had made and that never came; absent if there are none.
+    pub const SPANS_LOST: &str = "forensic.spans.lost";
+    /// True where the worker fell silent, so that nobody can say how many spans are lost.
+    pub const SPANS_LOST_UNKNOWN: &str = "forensic.spans.lost_unknown";
+    /// Spans of an attempt that were read from the worker's own file after it was lost.
+    pub const SPANS_RECOVERED: &str = "forensic.spans.recovered";
+    /// What the executor promises about how often an attempt's work runs, see [`super::delivery`].
+    pub const DELIVERY: &str = "forensic.delivery";
+    /// The lost attempt that this one repeats.
+    pub const PREVIOUS_ATTEMPT: &str = "forensic.previous_attempt";
+    /// How sure it is that the attempt before had ended when this one began, see [`super::fenced`].
+    pub const PREVIOUS_FENCED: &str = "forensic.previous_fenced";
+    /// Why the cluster could not place an attempt for a while, a sentence.
+    pub const PENDING_REASON: &str = "forensic.pending_reason";
+    /// True on a worker's span that lies outside the time of its dispatch by more than the clocks' bound.
+    pub const OUTSIDE_DISPATCH: &str = "forensic.outside_dispatch";
+    /// How the cluster lets one in, see [`super::cluster_auth`] (run span).
+    pub const CLUSTER_AUTH: &str = "forensic.cluster.auth";
+    /// Version of Ray on the cluster (run span).
+    pub const CLUSTER_RAY_VERSION: &str = "forensic.cluster.ray_version";
+
     /// Id of a report stage (report spans).
     pub const REPORT_ID: &str = "forensic.report.id";
     /// Name that a plugin gives itself.
@@ -190,6 +228,8 @@ pub mod kind {
     pub const ATTEMPT: &str = "attempt";
     /// A call of a report plugin, child of the run and after its end.
     pub const REPORT: &str = "report";
+    /// A worker's own view of an attempt, child of the attempt; times of the worker's clock.
+    pub const WORKER: &str = "worker";
 }
 
 /// Values of [`attr::ORIGIN`].
@@ -198,6 +238,40 @@ pub mod origin {
     pub const OTLP: &str = "otlp";
     /// A plugin made it of its own work.
     pub const GUEST: &str = "guest";
+    /// A worker made it of an attempt that it ran.
+    pub const WORKER: &str = "worker";
+}
+
+/// Values of [`attr::EXECUTOR`].
+pub mod executor {
+    /// On the host itself.
+    pub const LOCAL: &str = "local";
+    /// On a worker of a Ray cluster.
+    pub const RAY: &str = "ray";
+}
+
+/// Values of [`attr::DELIVERY`].
+pub mod delivery {
+    /// A lost attempt is not repeated.
+    pub const AT_MOST_ONCE: &str = "at_most_once";
+    /// A lost attempt may be repeated, though its work may have been done.
+    pub const AT_LEAST_ONCE: &str = "at_least_once";
+}
+
+/// Values of [`attr::PREVIOUS_FENCED`].
+pub mod fenced {
+    /// It had ended: the worker said so, or its lease had run out.
+    pub const PROVED: &str = "proved";
+    /// Nobody could tell.
+    pub const ASSUMED: &str = "assumed";
+}
+
+/// Values of [`attr::CLUSTER_AUTH`].
+pub mod cluster_auth {
+    /// Only with the cluster's token.
+    pub const TOKEN: &str = "token";
+    /// Anybody who reaches its ports.
+    pub const NONE: &str = "none";
 }
 
 /// Result words of `cicd.pipeline.result` and `cicd.pipeline.task.run.result`.
@@ -236,6 +310,22 @@ pub mod error_type {
     pub const PLUGIN: &str = "plugin_failed";
     /// A fault of the host.
     pub const INTERNAL: &str = "internal";
+    /// The worker process died.
+    pub const WORKER_LOST: &str = "worker_lost";
+    /// The cluster's memory monitor ended the worker.
+    pub const WORKER_OOM: &str = "worker_oom";
+    /// The node died, or was not heard of for too long.
+    pub const NODE_LOST: &str = "node_lost";
+    /// The node was taken out of the cluster.
+    pub const NODE_DRAINED: &str = "node_drained";
+    /// The cluster's head did not answer any more.
+    pub const CLUSTER_LOST: &str = "cluster_lost";
+    /// The process that speaks with the cluster ended.
+    pub const BRIDGE_LOST: &str = "bridge_lost";
+    /// What watched the stage on its node ended without a word of how the stage had ended.
+    pub const SUPERVISOR_LOST: &str = "supervisor_lost";
+    /// Nothing in the cluster could take the attempt in time.
+    pub const QUEUE_TIMEOUT: &str = "queue_timeout";
 }
 
 /// Values of the key `status` in `forensic_trace.json`.

@@ -32,3 +32,4 @@ pub mod settings;
 pub mod telemetry;
 pub mod trace;
 mod units;
+pub mod worker;

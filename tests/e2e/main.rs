@@ -41,3 +41,4 @@ mod validate;
 mod verify;
 mod versions;
 mod wit_reference;
+mod worker;

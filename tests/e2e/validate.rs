@@ -71,6 +71,51 @@ fn a_valid_pipeline_is_said_to_be_valid_and_not_run() {
 }
 
 #[test]
+fn what_cannot_run_on_ray_is_told_before_anything_runs() {
+    let bench = Bench::new(
+        "[pipeline]\nname = \"far\"\n[executor]\nkind = \"ray\"\naddress = \"ray://head:10001\"\n[stages.a]\nrun = \"touch ran\"\n\
+         ray = { num_cpus = 2 }\n",
+    );
+    for command in ["validate", "run"] {
+        let ran = bench.call(&[command]);
+        assert_eq!(ran.code, Some(2));
+        for text in [
+            "pipeline.toml:5:11",
+            "`ray://`",
+            "ray start --address=head:6379 --num-cpus=0",
+            "pipeline.toml:8:9",
+            "did you mean `cpus`?",
+            "2 mistakes",
+        ] {
+            assert!(ran.stderr.contains(text), "{text} is not in\n{}", ran.stderr);
+        }
+    }
+    assert!(!bench.path().join("ran").exists());
+}
+
+#[test]
+fn validate_and_plan_say_where_stages_run() {
+    let bench = Bench::new(
+        "[pipeline]\nname = \"far\"\n[stages.a]\nrun = \"true\"\n[stages.b]\nrun = \"true\"\nexecutor = \"ray\"\n",
+    );
+    let ran = bench.call(&["validate"]);
+    assert!(ran.stderr.contains("; 1 on Ray (auto), 1 on this machine"), "{}", ran.stderr);
+    let ran = bench.call(&["plan", "--executor", "ray", "--ray-address", "head:6379"]);
+    assert!(ran.stdout.starts_with("far: 2 stages, Ray at head:6379\n\n1  a  ray"), "{}", ran.stdout);
+    let ran = bench.call(&["plan", "--executor", "local"]);
+    assert!(!ran.stdout.contains("ray") && ran.stdout.contains("1  a  run"), "{}", ran.stdout);
+    for (arguments, why) in [
+        (&["plan", "--executor", "rya"][..], "expected local or ray"),
+        (&["plan", "--executor", "local", "--ray-address", "auto"], "no stage runs on Ray"),
+        (&["run", "--ray-address", "ray://head:10001"], "Ray Client"),
+    ] {
+        let ran = bench.call(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}");
+        assert!(ran.stderr.contains(why), "{why} is not in\n{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_missing_file_and_wrong_usage_are_exit_code_2() {
     let bench = Bench::new("");
     for arguments in

@@ -230,6 +230,9 @@ class Cluster:
     def kill_node(self, ip: str, what: str = "raylet", number: int = signal.SIGKILL) -> list[int]:
         """A signal to a node's `start` (the ray start process), `raylet` or `gcs_server`; the processes that got it."""
         pids = [n["pid"] for n in self.state["nodes"] if n["ip"] == ip] if what == "start" else self._of_node(ip, what)
+        for node in self.state["nodes"]:
+            node["hurt"] = node.get("hurt") or node["ip"] == ip
+        self._save()
         for pid in pids:
             send(pid, number)
         return pids
@@ -302,7 +305,7 @@ class Cluster:
         while self._count() < number:
             for node in self.state["nodes"]:
                 child = self.children.get(node["pid"])
-                if child is not None and child.poll() is not None:
+                if child is not None and child.poll() is not None and not node.get("hurt"):
                     raise ClusterError(f"ray start of {node['ip']} ended with {child.returncode}: {self._logs()}")
             if time.monotonic() > end:
                 raise ClusterError(f"not {number} nodes after {patience} s: {self._logs()}")

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::Failure;
 use super::progress::Choice;
 use crate::authoring::Language;
-use crate::pipeline::{FailOn, FailurePolicy};
+use crate::pipeline::{ExecutorKind, FailOn, FailurePolicy, Pipeline, address_problem};
 use crate::plan::{Force, Selection};
 use crate::trace::export::Format as ExportFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -169,6 +170,8 @@ pub(super) struct RunCommand {
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) max_parallel: Option<u32>,
     #[command(flatten)]
+    pub(super) executor: ExecutorArguments,
+    #[command(flatten)]
     pub(super) selection: SelectionArguments,
     /// What a failed stage means for the others: continue, finish-running, stop [default: the pipeline's `on_failure`, else
     /// continue]
@@ -198,6 +201,39 @@ pub(super) struct RunCommand {
     /// What to print to standard output: nothing (text), or what happens, as lines of JSON (docs/events.md)
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+/// Where stages run.
+#[derive(Debug, Default, Args)]
+pub(super) struct ExecutorArguments {
+    /// Where stages run: local (all of them), or ray (all that don't say `executor = "local"` themselves) [default: the pipeline's
+    /// `[executor] kind`, else local]
+    #[arg(long, value_name = "KIND", value_parser = executor)]
+    pub(super) executor: Option<ExecutorKind>,
+    /// The Ray cluster: auto (the one that this machine is a part of), or HOST:PORT [default: the pipeline's `[executor]
+    /// address`, else auto]
+    #[arg(long, value_name = "ADDRESS", value_parser = ray_address)]
+    pub(super) ray_address: Option<String>,
+}
+
+impl ExecutorArguments {
+    /// Puts what was asked for in the place of what the pipeline says.
+    pub(super) fn apply(&self, pipeline: &mut Pipeline) -> Result<(), Failure> {
+        if let Some(kind) = self.executor {
+            pipeline
+                .run_on(kind)
+                .map_err(|why| Failure::usage(anyhow::anyhow!("--executor {}: {why}", kind.as_str())))?;
+        }
+        if let Some(address) = &self.ray_address {
+            if !pipeline.uses_ray() {
+                return Err(Failure::usage(anyhow::anyhow!(
+                    "--ray-address: no stage runs on Ray; add `--executor ray`"
+                )));
+            }
+            pipeline.executor.ray.address.clone_from(address);
+        }
+        Ok(())
+    }
 }
 
 /// Which stages run, and whose results are reused.
@@ -240,6 +276,8 @@ pub(super) struct PlanCommand {
     /// Attempts that may run at once [default: the pipeline's `max_parallel`, else the number of processors]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(super) max_parallel: Option<u32>,
+    #[command(flatten)]
+    pub(super) executor: ExecutorArguments,
     #[command(flatten)]
     pub(super) selection: SelectionArguments,
     /// How to print it
@@ -364,11 +402,14 @@ pub(super) struct ExportCommand {
     /// Where to write it [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Shift spans made on workers of a cluster by what was measured of their clocks; only for looking at
+    #[arg(long)]
+    pub(super) align_workers: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct MergeCommand {
-    /// The traces
+    /// The traces, as a run's `forensic_trace.json` and its workers' `forensic_trace.<worker>.json`, in any order
     #[arg(required = true)]
     pub(super) files: Vec<PathBuf>,
     /// Where to write the result [default: standard output]
@@ -493,6 +534,18 @@ fn fail_on(word: &str) -> Result<FailOn, String> {
 fn on_failure(word: &str) -> Result<FailurePolicy, String> {
     let choice = FailurePolicy::ALL.into_iter().find(|choice| choice.as_str() == word);
     choice.ok_or_else(|| "expected continue, finish-running or stop".to_owned())
+}
+
+fn executor(word: &str) -> Result<ExecutorKind, String> {
+    let kind = ExecutorKind::ALL.into_iter().find(|kind| kind.as_str() == word);
+    kind.ok_or_else(|| "expected local or ray".to_owned())
+}
+
+fn ray_address(text: &str) -> Result<String, String> {
+    match address_problem(text) {
+        None => Ok(text.to_owned()),
+        Some(bad) => Err(format!("{}: {}", bad.why, bad.advice)),
+    }
 }
 
 /// For people or for programs.

@@ -39,6 +39,7 @@ use crate::plugin::{COMPILE_COMMAND, compile_child};
 use crate::registry::{Access, docker_config};
 use crate::run::{Fetching, PluginSettings};
 use crate::settings::HostSettings;
+use crate::worker;
 use args::{Arguments, Command, TraceCommand};
 use exit::Exit;
 
@@ -50,6 +51,10 @@ pub fn main() -> ExitCode {
         return compile_child();
     }
     one_heap();
+    // Started by a cluster, not by people; it leaves its parent before it does anything.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == worker::COMMAND) {
+        return worker::main();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -10,7 +10,8 @@ use crate::plan::{PlanDocument, render};
 use crate::run::{Preview, preview};
 
 pub(super) fn plan(command: &PlanCommand, _common: &Common) -> Outcome {
-    let pipeline = validate::load(&command.pipeline)?;
+    let mut pipeline = validate::load(&command.pipeline)?;
+    command.executor.apply(&mut pipeline)?;
     let root = command.root.clone().or_else(|| pipeline.root.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_ROOT));
     let selection = command.selection.selection();
     let resume = command.selection.resume.as_deref();

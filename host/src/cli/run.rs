@@ -21,6 +21,7 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     let mut pipeline = validate::load(&command.pipeline)?;
     pipeline.on_failure = command.on_failure.unwrap_or(pipeline.on_failure);
     pipeline.fail_on = command.fail_on.unwrap_or(pipeline.fail_on);
+    command.executor.apply(&mut pipeline)?;
     let mut plugins = trusting(plugin_settings()?, &command.pipeline, command.locked)?;
     for text in &command.max_limit {
         plugins.limits.maxima.set_text(text).map_err(|bad| Failure::usage(anyhow::anyhow!("--max-limit: {bad}")))?;
@@ -54,6 +55,7 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     }
     let outcome = outcome.map_err(|error| match error {
         RunError::Directory(DirectoryError::Exists { .. })
+        | RunError::Cluster(_)
         | RunError::Component(_)
         | RunError::Environment(_)
         | RunError::Plan(_)

@@ -24,8 +24,15 @@ pub(super) fn export(command: &ExportCommand) -> Outcome {
     if command.out.is_none() && !command.format.is_text() && io::stdout().is_terminal() {
         return Err(Failure::usage(anyhow::anyhow!("{} is binary: name a file with `--out`", command.format)));
     }
-    let trace = read(&command.file)?;
+    let mut trace = read(&command.file)?;
     tell_warnings(&trace);
+    if command.align_workers {
+        let aligned = trace.align_workers();
+        say(format_args!("{} spans made on workers were shifted by their clocks' offset", aligned.shifted));
+        if aligned.unknown > 0 {
+            say(format_args!("warning: {} more were not: nobody measured their workers' clocks", aligned.unknown));
+        }
+    }
     write(command.out.as_deref(), |mut out| export_trace(&trace, command.format, &mut out))
 }
 

@@ -7,7 +7,7 @@ use super::progress::say;
 use super::run::colors;
 use super::{Exit, Failure, Outcome, print};
 use crate::builtins;
-use crate::pipeline::{self, Diagnostics, LoadError, Pipeline};
+use crate::pipeline::{self, Diagnostics, ExecutorKind, LoadError, Pipeline};
 use crate::units::count;
 
 pub(super) fn validate(command: &ValidateCommand, common: &Common) -> Outcome {
@@ -15,13 +15,19 @@ pub(super) fn validate(command: &ValidateCommand, common: &Common) -> Outcome {
         Ok(pipeline) => {
             match command.format {
                 Format::Json => print("[]\n")?,
-                Format::Text if !common.quiet => say(format_args!(
-                    "{}: {} is valid: {}, {}",
-                    command.pipeline.display(),
-                    pipeline.name,
-                    count(pipeline.stages.len(), "stage"),
-                    count(pipeline.reports.len(), "report stage")
-                )),
+                Format::Text if !common.quiet => {
+                    say(format_args!(
+                        "{}: {} is valid: {}, {}{}",
+                        command.pipeline.display(),
+                        pipeline.name,
+                        count(pipeline.stages.len(), "stage"),
+                        count(pipeline.reports.len(), "report stage"),
+                        executor(&pipeline),
+                    ));
+                    for warning in pipeline.placement_warnings() {
+                        say(format_args!("warning: {warning}"));
+                    }
+                }
                 Format::Text => {}
             }
             // The program ends here: giving back each piece of 100,000 stages would take time for nothing.
@@ -34,6 +40,16 @@ pub(super) fn validate(command: &ValidateCommand, common: &Common) -> Outcome {
             Ok(Exit::Usage)
         }
         Err(error) => Err(refuse(error)),
+    }
+}
+
+/// Where stages run, if not all of them here.
+fn executor(pipeline: &Pipeline) -> String {
+    let ray = pipeline.stages.iter().filter(|stage| pipeline.executor_of(stage) == ExecutorKind::Ray).count();
+    match pipeline.stages.len() - ray {
+        _ if ray == 0 => String::new(),
+        0 => format!("; on Ray ({})", pipeline.executor.ray.address),
+        local => format!("; {ray} on Ray ({}), {local} on this machine", pipeline.executor.ray.address),
     }
 }
 

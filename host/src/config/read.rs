@@ -13,7 +13,7 @@ use super::words::{Suggester, clip, toml_text};
 use crate::limits::show_duration;
 
 /// Names that people know from other tools, and what they are called here.
-const ALIASES: [(&str, &str); 25] = [
+const ALIASES: [(&str, &str); 28] = [
     ("after", "needs"),
     ("args", "command"),
     ("argv", "command"),
@@ -39,6 +39,9 @@ const ALIASES: [(&str, &str); 25] = [
     ("if", "when"),
     ("strategy", "matrix"),
     ("resource", "resources"),
+    ("num_cpus", "cpus"),
+    ("num_gpus", "gpus"),
+    ("label_selector", "labels"),
 ];
 
 /// A key and its value. An element of an array is a field, too: its key is the array's.
@@ -290,6 +293,24 @@ impl Reader {
             return None;
         }
         Some(u64::try_from(value).unwrap_or(u64::MAX))
+    }
+
+    /// A number that isn't negative, with or without a fraction.
+    pub(crate) fn fraction(&mut self, field: &Field<'_>) -> Option<f64> {
+        let value = match field.value {
+            DeValue::Integer(_) => self.integer(field)? as f64,
+            DeValue::Float(number) => number.as_str().parse().unwrap_or(f64::NAN),
+            _ => {
+                self.wrong_type(field, "a number");
+                return None;
+            }
+        };
+        if !value.is_finite() || value < 0.0 {
+            self.bad_value(field, "expected a finite number that is not negative");
+            return None;
+        }
+        // Minus zero is zero.
+        Some(value.abs())
     }
 
     /// A whole number; one beyond 128 bits becomes the largest or the smallest.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 
-use super::executor::{AttemptEnd, AttemptSpec, Exit};
+use super::environment::AttemptFacts;
+use super::executor::{AttemptEnd, AttemptSpec, Exit, Fate, Fault, Finished, Remote};
 use super::nested::resolve;
 use super::process::signal_name;
 use super::result::StageResult;
@@ -16,13 +17,11 @@ use super::runner::{DagRunner, Ended, Event, How, RunContext, Running, Timer, st
 use super::schedule::Taken;
 use super::spans;
 use crate::clock::{UnixNanos, nanos};
-use crate::conventions::{attr, env};
-use crate::directory::{DATA, log_path};
+use crate::conventions::{attr, executor, fenced};
+use crate::directory::log_path;
 use crate::events::RunEvent;
-use crate::evidence::{KEY_PEM_VARIABLE, KEY_VARIABLE};
 use crate::limits::show_duration;
 use crate::telemetry::HostSpan;
-use crate::telemetry::otlp::environment::{AttemptContext, variables};
 use crate::telemetry::otlp::receive::{Admission, Sender};
 
 /// Longest pause before an attempt, however often it has doubled.
@@ -43,24 +42,39 @@ impl DagRunner<'_> {
         let attempt = state.attempts;
         let (command, child) = resolve(&stage.command, context.nested, context.run_id.as_str(), id, attempt);
         let start = context.clock.now();
-        self.observer.on_event(&RunEvent::AttemptStarted { stage: id, attempt, time: start });
+        let remote = self.executor.is_remote(stage);
+        if !remote {
+            self.observer.on_event(&RunEvent::AttemptStarted { stage: id, attempt, time: start });
+            state.began = true;
+        }
         let stage_span = state.span.get_or_insert_with(|| {
             state.start = start;
             let attributes = spans::stage(context.pipeline, context.plan, index, state.ready, state.released_by);
             context.telemetry.span(id.to_owned(), SpanKind::Internal, Some(&context.run_span), start, attributes)
         });
+        let redactor = context.telemetry.exporter().redactor();
+        let mut attributes = spans::attempt(id, attempt, nanos(state.backoff), &command, redactor);
+        if remote {
+            // From the start: whoever completes the trace of a run that was killed has to know it.
+            attributes.push(KeyValue::new(attr::EXECUTOR, executor::RAY));
+        }
         let mut span = context.telemetry.span(
             format!("{id}#{attempt}"),
             SpanKind::Internal,
             Some(&stage_span.context()),
             start,
-            spans::attempt(id, attempt, nanos(state.backoff), &command, context.telemetry.exporter().redactor()),
+            attributes,
         );
         if let Some(pool) = waited_for {
             span.set(KeyValue::new(attr::WAITED_FOR_POOL, context.pipeline.pools[pool].name.clone()));
         }
         if let Some(child) = child {
             span.set(KeyValue::new(attr::CHILD_RUN, child));
+        }
+        if let Some((previous, sure)) = state.lost_attempt.take() {
+            span.set(KeyValue::new(attr::PREVIOUS_ATTEMPT, i64::from(previous)));
+            let word = if sure { fenced::PROVED } else { fenced::ASSUMED };
+            span.set(KeyValue::new(attr::PREVIOUS_FENCED, word));
         }
         let sender = Sender {
             stage: id.to_owned(),
@@ -70,23 +84,36 @@ impl DagRunner<'_> {
             stage_span_id: stage_span.context().span_id().to_bytes(),
             run_span_id: context.run_span.span_id().to_bytes(),
         };
-        // Without chance there are no tokens, and a stage runs without a place to send spans to.
+        // Without chance there are no tokens, and a stage runs without a place to send spans to. A worker elsewhere receives them
+        // itself.
         let admission = context
             .receiver
+            .filter(|_| !remote)
             .and_then(|(receiver, allowance)| Some((receiver.port(), receiver.admit(sender, allowance).ok()?)));
+        let traceparent = span.traceparent();
         let launched = context
             .directory
             .create_logs(id, attempt)
             .map_err(|error| format!("can't make the log files: {error}"))
             .and_then(|(stdout, stderr)| {
-                let environment = environment(context, index, attempt, &span.traceparent(), admission.as_ref());
+                let mut environment = own_environment(context, index);
+                let placement = remote.then(|| Remote {
+                    stage,
+                    attempt,
+                    traceparent: &traceparent,
+                    grace: context.pipeline.kill_grace,
+                });
+                if !remote {
+                    tell_attempt(context, index, attempt, &traceparent, admission.as_ref(), &mut environment);
+                }
                 let (sender, ticket) = (self.sender.clone(), self.tickets);
-                let ended = Box::new(move |time| {
+                let hears = Box::new(move |event| {
                     // The dispatcher outlives every attempt that it started.
-                    drop(sender.send(Event::Ended { ticket, time }));
+                    drop(sender.send(Event::Attempt { ticket, event }));
                 });
                 let redactor = context.telemetry.exporter().redactor();
                 let spec = AttemptSpec {
+                    placement,
                     command: &command,
                     workdir: &stage.workdir,
                     env: environment,
@@ -94,7 +121,7 @@ impl DagRunner<'_> {
                     stderr,
                     redactor,
                 };
-                self.executor.launch(spec, ended).map_err(|error| redactor.text(&error.to_string()).text.into_owned())
+                self.executor.launch(spec, hears).map_err(|error| redactor.text(&error.to_string()).text.into_owned())
             });
         match launched {
             Ok(process) => {
@@ -104,73 +131,126 @@ impl DagRunner<'_> {
                 let ticket = self.tickets;
                 self.tickets += 1;
                 let admission = admission.map(|(_, admission)| admission);
-                let running = Running { stage: index, span, process, _admission: admission, ended_by: None };
+                let waiting = process.is_waiting();
+                let running = Running { stage: index, attempt, span, process, _admission: admission, ended_by: None };
                 self.running.insert(ticket, running);
-                if let Some(limit) = stage.timeout {
+                if let Some(limit) = stage.timeout.filter(|_| !waiting) {
                     self.set_timer(limit, Timer::AttemptTimeout(ticket));
                 }
             }
             Err(message) => {
                 let now = self.context.clock.now();
-                self.tell_attempt_end(span, StageResult::Error, None, now, Some(message.clone()));
+                self.tell_attempt_end(span, StageResult::Error, None, None, now, Some(message.clone()));
                 self.schedule.release(index);
                 self.stage_ended(Ended {
                     stage: index,
                     result: StageResult::Error,
                     time: now,
                     message: Some(message),
-                    exit: None,
+                    cause: None,
                     how: How::Ran,
                 });
             }
         }
     }
 
+    /// An attempt that was waiting has started.
+    pub(super) fn attempt_started(&mut self, ticket: u64, time: UnixNanos) {
+        let Some(Running { stage: index, attempt, span, .. }) = self.running.get_mut(&ticket) else { return };
+        let (index, attempt) = (*index, *attempt);
+        span.set(KeyValue::new(attr::STARTED_TIME, i64::try_from(time).unwrap_or(i64::MAX)));
+        self.context.telemetry.note(span);
+        let stage = &self.context.pipeline.stages[index];
+        let state = &mut self.stages[index];
+        if !state.began {
+            state.began = true;
+            state.start = time;
+        }
+        self.observer.on_event(&RunEvent::AttemptStarted { stage: stage.id.as_str(), attempt, time });
+        if let Some(limit) = stage.timeout {
+            let late = Duration::from_nanos(self.context.clock.now().saturating_sub(time));
+            self.set_timer(limit.saturating_sub(late), Timer::AttemptTimeout(ticket));
+        }
+    }
+
+    /// An attempt has to wait for a place.
+    pub(super) fn attempt_pending(&mut self, ticket: u64, why: &str) {
+        let Some(running) = self.running.get_mut(&ticket) else { return };
+        running.span.set(KeyValue::new(attr::PENDING_REASON, why.to_owned()));
+        let text = format!("{}#{} waits: {why}", self.context.pipeline.stages[running.stage].id, running.attempt);
+        self.observer.on_event(&RunEvent::Warning { text: &text });
+    }
+
     /// An attempt ended: the stage is tried again or has its result.
     pub(super) fn attempt_ended(&mut self, ticket: u64, time: UnixNanos) {
-        let Some(Running { stage: index, span, process, _admission, ended_by }) = self.running.remove(&ticket) else {
+        let Some(Running { stage: index, mut span, process, ended_by, .. }) = self.running.remove(&ticket) else {
             return;
         };
         self.schedule.release(index);
         let stage = &self.context.pipeline.stages[index];
-        let (result, end, message) = match process.finish() {
-            Err(error) => (StageResult::Error, None, Some(format!("the system does not say how it ended: {error}"))),
-            Ok(end) => {
-                let (result, what) = match (ended_by, end.exit) {
-                    (Some(StageResult::Timeout), _) => {
-                        let limit = stage.timeout.map(show_duration).unwrap_or_default();
-                        (StageResult::Timeout, Some(format!("ran longer than its timeout of {limit}")))
-                    }
-                    // It was done when it was asked to stop.
-                    (_, Exit::Code(0)) => (StageResult::Success, None),
-                    (Some(_), _) => (StageResult::Cancellation, self.stopped.map(stop_text)),
-                    (None, Exit::Code(code)) => (StageResult::Failure, Some(format!("exit code {code}"))),
-                    (None, Exit::Signal(signal)) => {
-                        (StageResult::Failure, Some(format!("ended by {}", signal_name(signal))))
-                    }
+        let remote = process.is_waiting();
+        let Finished { fate, elsewhere } = process.finish();
+        elsewhere.into_iter().for_each(|attribute| span.set(attribute));
+        let (result, end, fault, what) = match (ended_by, fate) {
+            (Some(StageResult::Timeout), fate) => {
+                let limit = stage.timeout.map(show_duration).unwrap_or_default();
+                (StageResult::Timeout, ended(fate), None, Some(format!("ran longer than its timeout of {limit}")))
+            }
+            // It was done when it was asked to stop. Of what ran elsewhere, nobody can say which was first.
+            (asked, Fate::Ended(end)) if end.exit == Exit::Code(0) && !(remote && asked.is_some()) => {
+                (StageResult::Success, Some(end), None, None)
+            }
+            (Some(_), fate) => (StageResult::Cancellation, ended(fate), None, self.stopped.map(stop_text)),
+            (None, Fate::Ended(end)) => {
+                let what = match end.exit {
+                    Exit::Code(code) => format!("exit code {code}"),
+                    Exit::Signal(signal) => format!("ended by {}", signal_name(signal)),
                 };
-                let message = what.map(|what| match self.last_line(index) {
-                    Some(line) if result != StageResult::Cancellation => format!("{what}: {line}"),
-                    _ => what,
-                });
-                (result, Some(end), message)
+                (StageResult::Failure, Some(end), None, Some(what))
+            }
+            (None, Fate::Fault(fault)) => {
+                let message = fault.message.clone();
+                (StageResult::Error, None, Some(fault), Some(message))
             }
         };
+        let message = what.map(|what| match self.last_line(index) {
+            Some(line) if matches!(result, StageResult::Failure | StageResult::Timeout) => format!("{what}: {line}"),
+            _ => what,
+        });
         if let Some(lost) = end.as_ref().and_then(|end| end.output_lost.as_ref()) {
             let log = log_path(stage.id.as_str(), self.stages[index].attempts, "*");
             let text = format!("{} bytes of output are missing in {log}: {}", lost.bytes, lost.error);
             self.observer.on_event(&RunEvent::Warning { text: &text });
         }
-        self.tell_attempt_end(span, result, end.as_ref(), time, message.clone());
-        if self.stopped.is_none() && self.may_retry(index, result, end.as_ref()) {
+        let cause = fault.as_ref().map(|fault| fault.cause);
+        self.tell_attempt_end(span, result, end.as_ref(), cause, time, message.clone());
+        // The pause counts from the attempt's end, not from when the dispatcher heard of it.
+        let late = Duration::from_nanos(self.context.clock.now().saturating_sub(time));
+        if self.stopped.is_none()
+            && let Some(Fault { again: Some(again), .. }) = fault
+        {
             let state = &mut self.stages[index];
-            let doubled =
-                stage.retries.backoff.saturating_mul(1u32.checked_shl(state.attempts - 1).unwrap_or(u32::MAX));
+            state.lost += 1;
+            state.lost_attempt = Some((state.attempts, again.fenced));
+            state.backoff = again.after;
+            state.backing_off = true;
+            let attempt = state.attempts;
+            self.set_timer(again.after.saturating_sub(late), Timer::Retry(index));
+            self.observer.on_event(&RunEvent::AttemptFailed {
+                stage: stage.id.as_str(),
+                attempt,
+                message: message.as_deref().unwrap_or(result.word()),
+                backoff: again.after,
+            });
+        } else if self.stopped.is_none() && self.may_retry(index, result, end.as_ref()) {
+            let state = &mut self.stages[index];
+            let doubled = stage
+                .retries
+                .backoff
+                .saturating_mul(1u32.checked_shl(state.attempts.saturating_sub(state.lost + 1)).unwrap_or(u32::MAX));
             state.backoff = doubled.min(MAX_BACKOFF);
             state.backing_off = true;
             let (attempt, backoff) = (state.attempts, state.backoff);
-            // The pause counts from the attempt's end, not from when the dispatcher heard of it.
-            let late = Duration::from_nanos(self.context.clock.now().saturating_sub(time));
             self.set_timer(backoff.saturating_sub(late), Timer::Retry(index));
             self.observer.on_event(&RunEvent::AttemptFailed {
                 stage: stage.id.as_str(),
@@ -179,14 +259,15 @@ impl DagRunner<'_> {
                 backoff,
             });
         } else {
-            let exit = end.as_ref().map(|end| end.exit);
-            self.stage_ended(Ended { stage: index, result, time, message, exit, how: How::Ran });
+            let cause = cause.or_else(|| spans::cause(result, end.as_ref().map(|end| end.exit)));
+            self.stage_ended(Ended { stage: index, result, time, message, cause, how: How::Ran });
         }
     }
 
     fn may_retry(&self, index: usize, result: StageResult, end: Option<&AttemptEnd>) -> bool {
         let retries = &self.context.pipeline.stages[index].retries;
-        self.stages[index].attempts <= retries.max
+        let state = &self.stages[index];
+        state.attempts - state.lost <= retries.max
             && matches!(result, StageResult::Failure | StageResult::Timeout)
             && match (&retries.on_exit, end.map(|end| end.exit)) {
                 (None, _) => true,
@@ -200,13 +281,14 @@ impl DagRunner<'_> {
         mut span: HostSpan,
         result: StageResult,
         end: Option<&AttemptEnd>,
+        cause: Option<&'static str>,
         time: UnixNanos,
         message: Option<String>,
     ) {
         for attribute in spans::attempt_end(result, end) {
             span.set(attribute);
         }
-        if let Some(cause) = spans::cause(result, end.map(|end| end.exit)) {
+        if let Some(cause) = cause.or_else(|| spans::cause(result, end.map(|end| end.exit))) {
             span.set(KeyValue::new(attr::ERROR_TYPE, cause));
         }
         span.end(time, (result != StageResult::Success).then(|| message.unwrap_or_else(|| result.word().to_owned())));
@@ -227,46 +309,43 @@ impl DagRunner<'_> {
     }
 }
 
-/// What an attempt finds in its environment beyond what it inherits: a value, or `None` for what it does not inherit. The
+/// What is known of how it ended, where it was ended by us.
+fn ended(fate: Fate) -> Option<AttemptEnd> {
+    match fate {
+        Fate::Ended(end) => Some(end),
+        Fate::Fault(_) => None,
+    }
+}
+
+/// What the pipeline and the stage make of an attempt's environment: a value, or `None` for what it does not inherit. The
 /// last of a name holds.
-fn environment<'a>(
+fn own_environment<'a>(context: &RunContext<'a>, index: usize) -> Vec<(Cow<'a, str>, Option<OsString>)> {
+    let stage = &context.pipeline.stages[index];
+    let mut environment: Vec<(Cow<'_, str>, Option<OsString>)> = context.environment.changes().collect();
+    environment.extend(stage.env.iter().map(|(name, value)| (name.as_str().into(), Some(value.into()))));
+    environment
+}
+
+/// Adds what the host itself tells an attempt.
+fn tell_attempt<'a>(
     context: &RunContext<'a>,
     index: usize,
     attempt: u32,
     traceparent: &str,
     admission: Option<&(u16, Admission)>,
-) -> Vec<(Cow<'a, str>, Option<OsString>)> {
+    environment: &mut Vec<(Cow<'a, str>, Option<OsString>)>,
+) {
     let given = context.environment;
     let stage = &context.pipeline.stages[index];
-    let id = stage.id.as_str();
-    let mut environment: Vec<(Cow<'_, str>, Option<OsString>)> = given.changes().collect();
-    environment.extend(stage.env.iter().map(|(name, value)| (name.as_str().into(), Some(value.into()))));
-    if let Some((port, admission)) = admission {
-        let attempt = AttemptContext {
-            port: *port,
-            token: admission.token(),
-            traceparent,
-            tracestate: "",
-            run_id: context.run_id.as_str(),
-            stage: id,
-        };
-        let own = |name: &str| stage.env.get(name).or_else(|| given.values().get(name)).map(OsString::from);
-        let inherited = |name: &str| given.inherited(name).map(OsStr::to_owned);
-        let changes = variables(&inherited, &own, &attempt);
-        environment.extend(changes.into_iter().map(|(name, value)| (name.into(), value)));
-    }
-    // Whoever can read the key could sign what it likes.
-    environment.extend([KEY_VARIABLE, KEY_PEM_VARIABLE].map(|name| (name.into(), None)));
-    let path = context.directory.path();
-    // Last, so that a stage can't be told that it is another one.
-    let facts: [(&str, OsString); 6] = [
-        (env::RUN_ID, context.run_id.as_str().into()),
-        (env::RUN_DIR, path.into()),
-        (env::DATA_DIR, path.join(DATA).into()),
-        (env::STAGE_ID, id.into()),
-        (env::ATTEMPT, attempt.to_string().into()),
-        (env::TRACEPARENT, traceparent.into()),
-    ];
-    environment.extend(facts.into_iter().map(|(name, value)| (name.into(), Some(value))));
-    environment
+    let own = |name: &str| stage.env.get(name).or_else(|| given.values().get(name)).map(OsString::from);
+    let inherited = |name: &str| given.inherited(name).map(OsStr::to_owned);
+    let facts = AttemptFacts {
+        run_id: context.run_id.as_str(),
+        directory: context.directory.path(),
+        stage: stage.id.as_str(),
+        attempt,
+        traceparent,
+        receiver: admission.map(|(port, admission)| (*port, admission.token())),
+    };
+    facts.tell(environment, &inherited, &own);
 }

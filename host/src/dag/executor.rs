@@ -1,4 +1,8 @@
 //! What runs attempts: one trait, so that a machine and a cluster look the same to the dispatcher.
+//!
+//! An attempt is *submitted* with [`Executor::launch`], it *starts* then or later ([`AttemptEvent::Started`]), and it ends
+//! once ([`AttemptEvent::Ended`]). What became of it is its [`Fate`]: it ended, and how is known, or there was a [`Fault`], which
+//! is never the stage's own doing.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -7,19 +11,24 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
+use serde::{Deserialize, Serialize};
+
 use crate::clock::UnixNanos;
-use crate::pipeline::Command;
+use crate::pipeline::{Command, Stage};
 use crate::redact::Redactor;
 
 /// One attempt to be run.
 #[derive(Debug)]
 pub struct AttemptSpec<'a> {
+    /// What it needs where it runs elsewhere; `None`: on this machine.
+    pub placement: Option<Remote<'a>>,
     /// What to run.
     pub command: &'a Command,
     /// Where.
     pub workdir: &'a Path,
     /// Changes to the inherited environment: a value to set, or `None` to take the variable away. The last of a name
-    /// holds.
+    /// holds. What the host itself tells an attempt is among them only on this machine; elsewhere the worker tells it.
     pub env: Vec<(Cow<'a, str>, Option<OsString>)>,
     /// Takes standard output, redacted.
     pub stdout: File,
@@ -27,6 +36,71 @@ pub struct AttemptSpec<'a> {
     pub stderr: File,
     /// Takes the secrets out of both before they are written.
     pub redactor: &'a Redactor,
+}
+
+/// What an attempt that runs elsewhere is told and asked for.
+#[derive(Debug)]
+pub struct Remote<'a> {
+    /// Its stage.
+    pub stage: &'a Stage,
+    /// From 1.
+    pub attempt: u32,
+    /// W3C trace context of its span.
+    pub traceparent: &'a str,
+    /// From TERM to KILL.
+    pub grace: Duration,
+}
+
+/// What an executor tells of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptEvent {
+    /// One that was waiting has started.
+    Started(UnixNanos),
+    /// One that is waiting can't start yet, and why, in a sentence.
+    Pending(String),
+    /// It ended: once, and nothing comes after it. Its output is in the logs by then, so it can be told later than that.
+    Ended(UnixNanos),
+}
+
+/// Hears of an attempt, in any thread.
+pub type Hears = Box<dyn FnMut(AttemptEvent) + Send>;
+
+/// What became of an attempt.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub fate: Fate,
+    /// What else is to be said of one that ran elsewhere: attributes of its span.
+    pub elsewhere: Vec<KeyValue>,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum Fate {
+    /// By itself or by us, and it is known how.
+    Ended(AttemptEnd),
+    /// Otherwise: it could not be started, or where it ran was lost.
+    Fault(Fault),
+}
+
+/// Why an attempt has no end of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// From the closed list [`error_type`](crate::conventions::error_type).
+    pub cause: &'static str,
+    /// In a sentence.
+    pub message: String,
+    /// Another attempt may follow.
+    pub again: Option<Again>,
+}
+
+/// A new attempt after one that was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// Not before: until then the lost one may still be running.
+    pub after: Duration,
+    /// Then it certainly isn't any more.
+    pub fenced: bool,
 }
 
 /// How a process ended.
@@ -80,7 +154,7 @@ pub struct TreeMemory {
 }
 
 /// Bytes read and written, as Linux counts them in `/proc/<pid>/io`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IoBytes {
     /// Fetched from storage.
     pub read: u64,
@@ -93,7 +167,7 @@ pub struct IoBytes {
 }
 
 /// How often processes left the processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextSwitches {
     /// By themselves, to wait for something.
     pub voluntary: u64,
@@ -135,15 +209,16 @@ fn advice(error: &io::Error) -> &'static str {
 pub trait RunningAttempt {
     /// Process id on this machine, if it is here.
     fn pid(&self) -> Option<u32>;
+    /// It was submitted and starts later, which [`AttemptEvent::Started`] tells.
+    fn is_waiting(&self) -> bool {
+        false
+    }
     /// Asks the attempt and its children to end.
     fn terminate(&mut self);
     /// Ends them.
     fn kill(&mut self);
     /// Collects what is left of it. Does not block.
-    ///
-    /// # Errors
-    /// Where the system does not say how it ended.
-    fn finish(self: Box<Self>) -> io::Result<AttemptEnd>;
+    fn finish(self: Box<Self>) -> Finished;
 }
 
 /// Runs attempts.
@@ -151,16 +226,19 @@ pub trait Executor {
     /// Name, for the record.
     fn name(&self) -> &'static str;
 
-    /// Starts an attempt; `ended` is called once, from any thread, with the time at which it ended. By then its output
-    /// is in the logs, so the call can be later than that time.
+    /// Whether the attempts of a stage run on another machine, or could: the receiver of this one is not for them.
+    fn is_remote(&self, _stage: &Stage) -> bool {
+        false
+    }
+
+    /// From now on `tell` hears what there is to say that is about no single attempt, a sentence each, from any thread.
+    fn listen(&mut self, _tell: Box<dyn Fn(String) + Send>) {}
+
+    /// Starts an attempt, or has it started when there is room; `hears` is told what happens to it.
     ///
     /// # Errors
-    /// Where it can't be started; then `ended` is never called.
-    fn launch(
-        &mut self,
-        spec: AttemptSpec<'_>,
-        ended: Box<dyn FnOnce(UnixNanos) + Send>,
-    ) -> Result<Box<dyn RunningAttempt>, LaunchError>;
+    /// Where it can't be started; then `hears` is never called.
+    fn launch(&mut self, spec: AttemptSpec<'_>, hears: Hears) -> Result<Box<dyn RunningAttempt>, LaunchError>;
 
     /// Ends whatever processes of the run are left; returns how many that were. Called once, when no attempt runs any
     /// more and none will be launched. Takes as long as a process may need to end.

@@ -10,22 +10,30 @@
 
 mod attempt;
 mod condition;
+mod environment;
 mod executor;
+mod executors;
 mod local;
 mod nested;
 mod process;
+mod ray;
 mod result;
 mod runner;
 mod schedule;
 mod spans;
 mod stop;
 
+pub(crate) use environment::{AttemptFacts, Changes};
 pub use executor::{
-    AttemptEnd, AttemptSpec, ContextSwitches, Executor, Exit, IoBytes, LaunchError, OutputLost, RunningAttempt,
-    TreeMemory,
+    Again, AttemptEnd, AttemptEvent, AttemptSpec, ContextSwitches, Executor, Exit, Fate, Fault, Finished, Hears,
+    IoBytes, LaunchError, OutputLost, Remote, RunningAttempt, TreeMemory,
 };
+pub use executors::Executors;
 pub use local::{LocalExecutor, Neighbours};
 pub use process::signal_name;
+#[doc(hidden)]
+pub use ray::read_all as read_bridge_lines;
+pub use ray::{BRIDGE_LOG, ClusterRecord, NodeRecord, RayError, RayExecutor, RaySettings};
 pub use result::StageResult;
 pub use runner::{DagOutcome, DagRunner, Keep, Nested, RunContext};
 pub(crate) use schedule::{Released, Schedule, Settled};

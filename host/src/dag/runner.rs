@@ -11,7 +11,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind};
 
 use super::condition::Facts;
-use super::executor::{Executor, Exit, RunningAttempt};
+use super::executor::{AttemptEvent, Executor, RunningAttempt};
 use super::process::{make_room_for_files, signal_name};
 use super::result::StageResult;
 use super::schedule::{Released, Schedule, Settled};
@@ -97,8 +97,10 @@ pub struct DagOutcome {
 /// An event for the dispatcher.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The attempt with this ticket ended.
-    Ended { ticket: u64, time: UnixNanos },
+    /// Something happened to the attempt with this ticket.
+    Attempt { ticket: u64, event: AttemptEvent },
+    /// The executor has something to say that is about no single attempt.
+    Notice(String),
     /// Somebody wants to stop.
     Stop { reason: StopReason, kill: bool },
 }
@@ -136,6 +138,12 @@ pub(super) struct StageState {
     /// When it had its result.
     pub(super) terminal: UnixNanos,
     pub(super) attempts: u32,
+    /// Of them, those that were lost and repeated.
+    pub(super) lost: u32,
+    /// The last of these, until it is repeated, and whether it can't be running any more by then.
+    pub(super) lost_attempt: Option<(u32, bool)>,
+    /// The first attempt has started; then `start` is when.
+    pub(super) began: bool,
     /// Before the next attempt.
     pub(super) backoff: Duration,
     /// Between two attempts, waiting for a timer.
@@ -144,6 +152,7 @@ pub(super) struct StageState {
 
 pub(super) struct Running {
     pub(super) stage: usize,
+    pub(super) attempt: u32,
     pub(super) span: HostSpan,
     pub(super) process: Box<dyn RunningAttempt>,
     /// Its right to send spans, which ends with it.
@@ -158,7 +167,8 @@ pub(super) struct Ended {
     pub(super) result: StageResult,
     pub(super) time: UnixNanos,
     pub(super) message: Option<String>,
-    pub(super) exit: Option<Exit>,
+    /// From the closed list, where the result alone does not say it.
+    pub(super) cause: Option<&'static str>,
     pub(super) how: How,
 }
 
@@ -226,6 +236,9 @@ impl<'a> DagRunner<'a> {
         if let Some(limit) = self.context.pipeline.timeout {
             self.set_timer(limit, Timer::RunTimeout);
         }
+        let sender = self.sender.clone();
+        // Told until the run's end.
+        self.executor.listen(Box::new(move |text| drop(sender.send(Event::Notice(text)))));
         self.context.stop.listen(self.sender.clone());
         // A wish that came first holds before the first stage starts.
         while let Ok(event) = self.events.try_recv() {
@@ -250,6 +263,11 @@ impl<'a> DagRunner<'a> {
             }
         }
         let escaped_processes = self.executor.finish();
+        while let Ok(event) = self.events.try_recv() {
+            if let Event::Notice(text) = event {
+                self.observer.on_event(&RunEvent::Warning { text: &text });
+            }
+        }
         DagOutcome {
             escaped_processes,
             // The loop ends when no stage is open.
@@ -276,7 +294,7 @@ impl<'a> DagRunner<'a> {
         }
         for stage in left {
             let message = plan.stages[stage].reason.clone();
-            let ended = Ended { stage, result: StageResult::Skip, time: start, message, exit: None, how: How::Left };
+            let ended = Ended { stage, result: StageResult::Skip, time: start, message, cause: None, how: How::Left };
             self.stage_ended(ended);
         }
         for released in self.schedule.roots() {
@@ -298,7 +316,10 @@ impl<'a> DagRunner<'a> {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Ended { ticket, time } => self.attempt_ended(ticket, time),
+            Event::Attempt { ticket, event: AttemptEvent::Started(time) } => self.attempt_started(ticket, time),
+            Event::Attempt { ticket, event: AttemptEvent::Pending(why) } => self.attempt_pending(ticket, &why),
+            Event::Attempt { ticket, event: AttemptEvent::Ended(time) } => self.attempt_ended(ticket, time),
+            Event::Notice(text) => self.observer.on_event(&RunEvent::Warning { text: &text }),
             Event::Stop { reason, kill } => self.stop(reason, kill),
         }
     }
@@ -392,7 +413,7 @@ impl<'a> DagRunner<'a> {
                 result: StageResult::Cancellation,
                 time: now,
                 message,
-                exit: None,
+                cause: None,
                 how: How::Ran,
             });
         }
@@ -429,7 +450,7 @@ impl<'a> DagRunner<'a> {
                     result: StageResult::Skip,
                     time,
                     message: None,
-                    exit: None,
+                    cause: None,
                     how: How::Need(need),
                 });
             }
@@ -462,12 +483,12 @@ impl<'a> DagRunner<'a> {
         if let Some(unmet) = unmet {
             let message = Some(format!("`when` does not hold: {unmet}"));
             let how = How::When;
-            return Some(Ended { stage: index, result: StageResult::Skip, time: ready, message, exit: None, how });
+            return Some(Ended { stage: index, result: StageResult::Skip, time: ready, message, cause: None, how });
         }
         if let Some(Action::Reuse { run_id, saved_ns }) = self.context.plan.stages.get(index).map(|plan| &plan.action) {
             let how = How::Reused { run_id: run_id.clone(), saved_ns: *saved_ns };
             let result = StageResult::Success;
-            return Some(Ended { stage: index, result, time: ready, message: None, exit: None, how });
+            return Some(Ended { stage: index, result, time: ready, message: None, cause: None, how });
         }
         self.schedule.make_ready(index);
         None
@@ -481,15 +502,16 @@ impl<'a> DagRunner<'a> {
 
     /// Ends the stage's span, or makes it if the stage never ran, and tells the observer.
     fn tell_stage_end(&mut self, ended: Ended) {
-        let Ended { stage: index, result, time, message, exit, how } = ended;
+        let Ended { stage: index, result, time, message, cause, how } = ended;
         let context = &self.context;
         let stage = &context.pipeline.stages[index];
         let id = stage.id.as_str();
         let state = &mut self.stages[index];
         state.terminal = time;
-        let never_ran = state.span.is_none();
-        let mut span = state.span.take().unwrap_or_else(|| {
+        if !state.began {
             state.start = time;
+        }
+        let mut span = state.span.take().unwrap_or_else(|| {
             let attributes = spans::stage(context.pipeline, context.plan, index, state.ready, state.released_by);
             context.telemetry.span(id.to_owned(), SpanKind::Internal, Some(&context.run_span), time, attributes)
         });
@@ -513,7 +535,7 @@ impl<'a> DagRunner<'a> {
             How::Left => span.set(KeyValue::new(attr::SKIP_REASON, skip_reason::SELECTION)),
         }
         let is_error = !matches!(result, StageResult::Success | StageResult::Skip);
-        if is_error && let Some(cause) = spans::cause(result, exit) {
+        if is_error && let Some(cause) = cause.or_else(|| spans::cause(result, None)) {
             span.set(KeyValue::new(attr::ERROR_TYPE, cause));
         }
         if let (StageResult::Skip, Some(message)) = (result, &message) {
@@ -525,7 +547,7 @@ impl<'a> DagRunner<'a> {
             How::Need(need) => Some(format!("needs {}", context.pipeline.stages[need].id)),
             _ => None,
         });
-        let log = (is_error && !never_ran).then(|| log_path(id, state.attempts, "err"));
+        let log = (is_error && state.began).then(|| log_path(id, state.attempts, "err"));
         self.done += 1;
         self.observer.on_event(&RunEvent::StageEnded {
             stage: id,

@@ -5,10 +5,11 @@
 //! includes. `layers` finds what stages, templates and groups say, `vary` and `lists` what stages are made from, `stage` reads
 //! their keys once (`text` their placeholders, `needs`, `when`, `retries`, `pools`), and `stages` makes each of them, with
 //! `places` for files and `nested` for pipelines in pipelines; `graph` finds cycles. `settings`, `environment`, `reports`,
-//! `secrets` and `telemetry` read the other tables. `config` gathers every mistake and shows them all.
+//! `secrets`, `telemetry` and `executor` read the other tables. `config` gathers every mistake and shows them all.
 //! A [`Pipeline`] exists only where there was none.
 
 mod environment;
+mod executor;
 mod files;
 mod graph;
 mod include;
@@ -38,7 +39,11 @@ use std::path::{Path, PathBuf};
 use crate::config;
 use crate::config::read::Reader;
 pub use crate::config::{Diagnostic, Diagnostics, Label, LoadError, MAX_LISTED};
-use files::{Files, Folder};
+pub use executor::{
+    BadAddress, ExecutorConfig, ExecutorKind, Files, OnLost, Placement, RAY_WINDOW, RayConfig, WorkerSource,
+    address_problem,
+};
+use files::Folder;
 use include::{Document, Parsed, Texts};
 pub use model::{
     Capacity, Command, Condition, EnvTest, Environment, FailOn, FailurePolicy, Inherit, Member, OnFailure, OutputGlob,
@@ -82,7 +87,7 @@ pub fn load(path: &Path, builtins: &[&str]) -> Result<Pipeline, LoadError> {
 pub fn parse(path: &Path, text: String, builtins: &[&str]) -> Result<Pipeline, Diagnostics> {
     let ((pipeline, included), text) = config::parse(path, text, |reader, table| {
         let document = Document { table, folder: Folder::of(path, path) };
-        let pipeline = root(reader, &mut Files::new(path, builtins), document, path, 0)?;
+        let pipeline = root(reader, &mut files::Files::new(path, builtins), document, path, 0)?;
         Some((pipeline, sources(reader)))
     })?;
     Ok(Pipeline { source: Source { path: path.to_owned(), text }, included, ..pipeline })
@@ -99,7 +104,7 @@ fn below(dir: &Path, text: &str) -> PathBuf {
 }
 
 /// Tables of a pipeline file.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "include",
     "pipeline",
     "pools",
@@ -111,12 +116,13 @@ const TABLES: [&str; 11] = [
     "secrets",
     "redaction",
     "telemetry",
+    "executor",
 ];
 
 /// Reads a pipeline whose file starts at `base`, and all that it leads to.
 fn root(
     reader: &mut Reader,
-    files: &mut Files<'_>,
+    files: &mut files::Files<'_>,
     document: Document<'_>,
     path: &Path,
     base: usize,
@@ -147,8 +153,9 @@ fn root(
     let secrets = secrets::read(reader, &documents);
     let redaction = secrets::read_rules(reader, &documents);
     let telemetry = telemetry::read(reader, &documents);
+    let executor = executor::table::read(reader, &documents);
     let settings = settings?;
-    Some(Pipeline {
+    let pipeline = Pipeline {
         name: settings.name,
         profile: settings.profile,
         max_parallel: settings.max_parallel,
@@ -164,8 +171,13 @@ fn root(
         secrets,
         redaction,
         telemetry,
+        executor: executor.config.clone(),
         source: Source { path: PathBuf::new(), text: String::new() },
         included: Vec::new(),
         dir,
-    })
+    };
+    let table = documents[0].table.get("pipeline").and_then(|field| reader.table(&field, "the table `[pipeline]`"));
+    let grace = table.and_then(|table| table.get("kill_grace"));
+    executor.check(reader, pipeline.uses_ray(), pipeline.kill_grace, grace);
+    Some(pipeline)
 }

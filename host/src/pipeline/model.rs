@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::executor::{ExecutorConfig, Placement};
 use super::graph;
 use crate::limits::Limits;
 use crate::registry::Reference;
@@ -44,6 +45,8 @@ pub struct Pipeline {
     pub redaction: Redaction,
     /// `[telemetry]`: spans of the stages' own.
     pub telemetry: Telemetry,
+    /// `[executor]`: where attempts run.
+    pub executor: ExecutorConfig,
     /// The file that it was read from.
     pub source: Source,
     /// The files that it includes, and the lists and nested pipelines that its stages were made from, in the order of their
@@ -111,6 +114,8 @@ pub struct Stage {
     pub timeout: Option<Duration>,
     /// When it is tried again.
     pub retries: Retries,
+    /// `executor` and `ray`: where its attempts run.
+    pub placement: Placement,
 }
 
 /// Id of a stage: `[A-Za-z0-9][A-Za-z0-9._-]*`, at most 128 characters, no `..`; fit for a folder's name.

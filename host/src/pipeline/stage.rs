@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::environment::bad_variable;
+use super::executor::placement;
 use super::files::Folder;
 use super::layers::{Found, Layer, Layers};
 use super::model::{Pool, Retries};
@@ -18,7 +19,7 @@ use crate::config::read::{Field, Reader};
 use crate::config::words::{clip, toml_text};
 
 /// Keys of `[stages."id"]`.
-pub(super) const KEYS: [&str; 19] = [
+pub(super) const KEYS: [&str; 21] = [
     "template",
     "matrix",
     "foreach",
@@ -38,10 +39,12 @@ pub(super) const KEYS: [&str; 19] = [
     "workdir",
     "timeout",
     "retries",
+    "executor",
+    "ray",
 ];
 
 /// Keys of `[templates.name]`: those of a stage, but no further template.
-pub(super) const TEMPLATE_KEYS: [&str; 18] = [
+pub(super) const TEMPLATE_KEYS: [&str; 20] = [
     "matrix",
     "foreach",
     "exclude",
@@ -60,10 +63,12 @@ pub(super) const TEMPLATE_KEYS: [&str; 18] = [
     "workdir",
     "timeout",
     "retries",
+    "executor",
+    "ray",
 ];
 
 /// Keys of `[groups.name]`: what its stages share, and they themselves.
-pub(super) const GROUP_KEYS: [&str; 16] = [
+pub(super) const GROUP_KEYS: [&str; 18] = [
     "template",
     "matrix",
     "foreach",
@@ -79,6 +84,8 @@ pub(super) const GROUP_KEYS: [&str; 16] = [
     "workdir",
     "timeout",
     "retries",
+    "executor",
+    "ray",
     "stages",
 ];
 
@@ -116,6 +123,7 @@ pub(super) struct Blueprint<'d> {
     pub(super) workdir: Option<(Placed<'d>, &'d Folder)>,
     pub(super) timeout: Option<Duration>,
     pub(super) retries: Retries,
+    pub(super) placement: placement::Written<'d>,
 }
 
 impl<'d> Blueprint<'d> {
@@ -137,6 +145,7 @@ impl<'d> Blueprint<'d> {
             workdir: None,
             timeout: None,
             retries: Retries::default(),
+            placement: placement::Written::default(),
         }
     }
 
@@ -165,7 +174,9 @@ impl<'d> Blueprint<'d> {
             draft.label("a result is only used again if what it leaves behind is known");
             draft.help("add `outputs = [\"…\"]`, or `outputs = []` if it leaves nothing").may_follow_from_syntax();
         }
+        let nested = matches!(runs, Some(Runs::Pipeline(..)));
         Self {
+            placement: placement::read(reader, field.name, layers, names, nested),
             runs,
             needs: needs::read(reader, layers.get("needs"), names),
             when: layers.get("when").and_then(|found| when::read(reader, &found.field, names)),

@@ -309,6 +309,7 @@ impl Making<'_> {
             workdir,
             timeout: blueprint.timeout,
             retries: blueprint.retries.clone(),
+            placement: blueprint.placement.fill(reader, values, &|draft| made.told(draft)),
         })
     }
 

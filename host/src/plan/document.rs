@@ -60,6 +60,9 @@ pub struct PlannedStage<'a> {
     pub conditional: bool,
     /// `run`, `reuse`, `leave`.
     pub action: &'static str,
+    /// `local` or `ray`; absent where no stage of the pipeline runs on Ray.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executor: Option<&'static str>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -132,7 +135,8 @@ impl<'a> PlanDocument<'a> {
     pub fn new(pipeline: &'a Pipeline, plan: &'a RunPlan, warnings: &[String], redactor: &Redactor) -> Self {
         let clean = |text: &str| redactor.text(text).text.into_owned();
         let order = pipeline.execution_order().into_iter();
-        let stages = order.filter_map(|index| planned(pipeline, plan, index, &clean)).collect();
+        let with_executor = pipeline.uses_ray();
+        let stages = order.filter_map(|index| planned(pipeline, plan, index, with_executor, &clean)).collect();
         Self {
             schema: SCHEMA,
             pipeline: clean(&pipeline.name),
@@ -150,6 +154,7 @@ fn planned<'a>(
     pipeline: &'a Pipeline,
     plan: &'a RunPlan,
     index: usize,
+    with_executor: bool,
     clean: &dyn Fn(&str) -> String,
 ) -> Option<PlannedStage<'a>> {
     let (stage, planned) = (pipeline.stages.get(index)?, plan.stages.get(index)?);
@@ -172,6 +177,7 @@ fn planned<'a>(
         trigger: stage.trigger.as_str(),
         conditional: stage.when.is_some(),
         action,
+        executor: with_executor.then(|| pipeline.executor_of(stage).as_str()),
         reason: planned.reason.as_deref().map(clean),
         reused_from,
         saved_ns,

@@ -20,7 +20,7 @@ const META: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
 
 /// The leading folders of a glob that are no pattern, and the rest: `a/b/*.c` is `a/b` and `*.c`. Without any pattern in it
 /// there is no rest.
-pub(super) fn split(glob: &str) -> (&str, &str) {
+pub(crate) fn split(glob: &str) -> (&str, &str) {
     match glob.find(META) {
         None => (glob, ""),
         Some(first) => match glob[..first].rfind('/') {
@@ -46,7 +46,7 @@ fn depth(rest: &str) -> usize {
 
 /// Whether links to files count as files.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Links {
+pub(crate) enum Links {
     /// They are listed: whoever reads them follows them.
     List,
     /// They are passed over.
@@ -55,7 +55,7 @@ pub(super) enum Links {
 
 /// Files below `folder` that match `rest`, a pattern (empty: all of them), as paths below it, ascending. Folders behind links are
 /// never looked into, nor is `skip`, a path below `folder`; names that aren't text are an error, since they can't be written down.
-pub(super) fn list(folder: &Dir, rest: &str, links: Links, skip: Option<&str>) -> Result<Vec<String>, String> {
+pub(crate) fn list(folder: &Dir, rest: &str, links: Links, skip: Option<&str>) -> Result<Vec<String>, String> {
     let (matcher, depth) = match rest {
         "" => (None, MAX_DEPTH),
         rest => (Some(matcher(rest)?), depth(rest)),
@@ -123,7 +123,7 @@ fn not_text(folder: &str) -> String {
 }
 
 /// Opens a folder below `dir` without following a link; the empty path is `dir` itself.
-pub(super) fn open_folder(dir: &Dir, path: &str, create: bool) -> io::Result<Dir> {
+pub(crate) fn open_folder(dir: &Dir, path: &str, create: bool) -> io::Result<Dir> {
     let mut at = dir.try_clone()?;
     for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
         if name == ".." {
@@ -152,7 +152,7 @@ pub(super) fn parent(path: &str) -> (&str, &str) {
 ///
 /// # Errors
 /// `NotFound`; `InvalidInput` where it is no regular file; what the file system says.
-pub(super) fn open_file(dir: &Dir, path: &str) -> io::Result<File> {
+pub(crate) fn open_file(dir: &Dir, path: &str) -> io::Result<File> {
     let (folder, name) = parent(path);
     let mut options = OpenOptions::new();
     options.read(true).follow(FollowSymlinks::No).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);

@@ -4,6 +4,9 @@
 //! No secret goes in, not even as a digest: a short one could be guessed from it. A variable whose name says that it is secret
 //! counts as being there, whatever its value; other texts count as the redactor leaves them. A command in which something is
 //! masked can't tell one result from another, so its stage is never reused.
+//!
+//! Where a stage runs (`executor`, `ray`, `[executor]`) is no part: it changes neither what runs nor what it is given. A result
+//! from a cluster is used again here, and the other way round.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;

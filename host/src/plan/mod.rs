@@ -9,7 +9,7 @@ mod contents;
 mod decide;
 mod document;
 mod estimate;
-mod globs;
+pub(crate) mod globs;
 mod index;
 mod inputs;
 mod keeper;

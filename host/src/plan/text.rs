@@ -38,6 +38,10 @@ fn write_all(
     if let Some(run) = &plan.resumed_from {
         write!(out, ", resumes run {run}")?;
     }
+    let on_ray = pipeline.uses_ray();
+    if on_ray {
+        write!(out, ", Ray at {}", visible(&clean(&pipeline.executor.ray.address)))?;
+    }
     out.push_str("\n\n");
     let number = pipeline.stages.len().to_string().len();
     let ids = pipeline.stages.iter().map(|stage| stage.id.as_str().len()).max().unwrap_or(0).min(MAX_COLUMN);
@@ -48,7 +52,11 @@ fn write_all(
             Action::Reuse { saved_ns, .. } => ("reuse", Some(format!("saves {}", duration(*saved_ns)))),
             Action::Leave => ("leave", None),
         };
-        write!(out, "{:>number$}  {:<ids$}  {action:<5}", at + 1, stage.id.as_str())?;
+        write!(out, "{:>number$}  {:<ids$}  ", at + 1, stage.id.as_str())?;
+        if on_ray {
+            write!(out, "{:<5}  ", pipeline.executor_of(stage).as_str())?;
+        }
+        write!(out, "{action:<5}")?;
         match (time, &planned.reason) {
             (None, None) => {}
             (Some(time), None) => write!(out, "  {time}")?,

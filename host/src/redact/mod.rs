@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
 
 use keys::{Keys, Strength};
 pub use lines::LineRedactor;
@@ -54,7 +55,8 @@ const MAX_PATTERN_SIZE: usize = 256 << 10;
 const MAX_ROUNDS: usize = 8;
 
 /// What to look for beyond the built-in rules.
-#[derive(Default, Clone)]
+#[derive(Default, Clone, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Rules {
     /// Exact values, from the environment or a file. Masked wherever they stand, also percent-encoded, escaped as in JSON, HTML or a
     /// shell, in hexadecimal and in base64. Line ends around a value are no part of it; of a value of many lines, each line counts too.

@@ -3,7 +3,7 @@
 
 use super::columns::RunJson;
 use super::frame::level;
-use super::health::{baseline_json, failures_json, inside_json, notes, resources_json};
+use super::health::{baseline_json, failures_json, inside_json, notes, resources_json, workers_json};
 use super::{FindingCounts, ReportInput, Section, Status};
 use crate::plugin::document::{
     Block, Cell, ChartKind, Column, ColumnFormat, Document, Finding, HealthDetail, KeyValue, LinkTarget, Severity,
@@ -25,6 +25,7 @@ pub(super) fn report(input: &ReportInput<'_>, findings: FindingCounts, columns: 
         baseline: baseline_json(input),
         failures: failures_json(input),
         resources: resources_json(input),
+        workers: workers_json(input),
         inside: inside_json(input),
         findings,
         reports: input.sections.iter().map(section).collect(),
@@ -47,6 +48,8 @@ struct Report<'a> {
     baseline: Option<super::health::BaselineJson<'a>>,
     failures: Vec<super::health::FailureJson<'a>>,
     resources: Vec<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<super::health::WorkersJson<'a>>,
     inside: Option<super::health::InsideJson<'a>>,
     findings: FindingCounts,
     reports: Vec<SectionJson<'a>>,

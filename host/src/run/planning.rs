@@ -94,7 +94,7 @@ pub fn plan_run(
     let resume = options.resume.or_else(|| (!selection.from.is_empty()).then_some(Path::new("latest")));
     let resumed = resume.map(|name| find(pipeline, options, name)).transpose()?;
     let mut plan = RunPlan::run_all(pipeline);
-    let mut warnings = Vec::new();
+    let mut warnings = pipeline.placement_warnings();
     let wanted = resumed.is_some() || !selection.only.is_empty() || selection.force != Force::No;
     let reuse = if wanted || pipeline.stages.iter().any(|stage| stage.outputs.is_some()) {
         let keys = plan::compute(&KeyContext {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parent::Parent;
 use crate::conventions::result;
-use crate::dag::StageResult;
+use crate::dag::{ClusterRecord, StageResult};
 use crate::directory::{DirectoryError, RECORD, RunDirectory};
 use crate::evidence::{Evidence, GitRevision, HostFacts};
 use crate::files::sha256;
@@ -58,6 +58,9 @@ pub struct RunRecord {
     /// What was masked beyond the built-in rules: where the secrets stand, never what they are.
     #[serde(default)]
     pub redaction: RedactionRecord,
+    /// The cluster that stages ran on; absent where all ran on the host.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cluster: Option<ClusterRecord>,
     /// What became of the spans.
     #[serde(default)]
     pub telemetry: TelemetryRecord,
@@ -425,6 +428,7 @@ impl RunRecord {
                 rules: pipeline.redaction.clone(),
                 by_name: Vec::new(),
             },
+            cluster: None,
             telemetry: TelemetryRecord::default(),
             stages: StageCounts { total: pipeline.stages.len() as u32, ..StageCounts::default() },
             stage_durations: Vec::new(),

@@ -1,11 +1,12 @@
 //! [`QuantSdk::run_pipeline`]: the life of one run, from an empty folder to a report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
+use sha2::{Digest as _, Sha256};
 
 use super::components::{ComponentError, Fetching};
 use super::history;
@@ -19,13 +20,14 @@ use super::trust::{Checked, TrustPolicy};
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::{attr, error_type, kind, result};
 use crate::dag::{
-    DagOutcome, DagRunner, Executor as _, Keep, LocalExecutor, Neighbours, Nested, RunContext, StageResult, Stop,
-    StopReason,
+    DagOutcome, DagRunner, Executors, Keep, LocalExecutor, Neighbours, Nested, RayError, RayExecutor, RaySettings,
+    RunContext, StageResult, Stop, StopReason,
 };
 use crate::directory::{DATA, DirectoryError, PLUGINS, RunDirectory, RunId, TRACE_NAME};
 use crate::environment::{EnvironmentError, StageEnvironment};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
+use crate::files::hex;
 use crate::limits::HostLimits;
 use crate::pipeline::{Pipeline, PluginSource};
 use crate::plan::{Keeper, Selection};
@@ -134,6 +136,9 @@ pub enum RunError {
     /// The sandbox could not be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// There is no cluster, or it can't run the pipeline's stages. No stage has run.
+    #[error(transparent)]
+    Cluster(#[from] RayError),
     /// The trace is not, or not wholly, on disk.
     #[error("the record of run {run} is not complete: {source}")]
     Trace {
@@ -197,8 +202,6 @@ impl QuantSdk {
                 None
             });
 
-        let mut executor =
-            LocalExecutor::new(clock).with_orphans(run_id.as_str(), directory.path(), options.neighbours);
         let reports = keep_plugins(pipeline, components, &directory, &redactor)?;
         let telemetry = RunTelemetry::start(directory.folder(DATA)?, run_id.as_str(), redactor)
             .map_err(|source| RunError::Telemetry { folder: directory.path().join(DATA), source })?;
@@ -215,7 +218,7 @@ impl QuantSdk {
             os: std::env::consts::OS.into(),
             arch: std::env::consts::ARCH.into(),
             cores,
-            executor: executor.name().into(),
+            executor: pipeline.executor.kind.as_str().into(),
             slots,
             binary_sha256: None,
             machine: HostFacts::collect(),
@@ -240,6 +243,40 @@ impl QuantSdk {
         record.telemetry.unset_warnings().for_each(|text| warn(observer, &text));
         record.save(&directory)?;
 
+        // Before the first stage, and before processes of stages are told from others of this program.
+        let ray = pipeline
+            .uses_ray()
+            .then(|| {
+                RayExecutor::start(RaySettings {
+                    pipeline,
+                    run_id: run_id.as_str(),
+                    trace_id: &record.trace_id,
+                    directory: &directory,
+                    clock,
+                    exporter: telemetry.exporter().clone(),
+                    rules: declared.rules,
+                    receive: pipeline.telemetry.receive.then(|| allowance(pipeline)),
+                    program: options.plugins.compiler.clone(),
+                    sha256: sha256_of_file(&options.plugins.compiler),
+                    bridge: None,
+                })
+            })
+            .transpose();
+        let ray = match ray {
+            Ok(ray) => ray,
+            Err(error) => {
+                without_cluster(record, run_span, telemetry, &directory, clock.now(), &error);
+                return Err(error.into());
+            }
+        };
+        record.cluster = ray.as_ref().map(RayExecutor::cluster);
+        if let Some(cluster) = &record.cluster {
+            run_span.set(KeyValue::new(attr::CLUSTER_AUTH, cluster.auth.clone()));
+            run_span.set(KeyValue::new(attr::CLUSTER_RAY_VERSION, cluster.ray.clone()));
+            record.save(&directory)?;
+        }
+        let local = LocalExecutor::new(clock).with_orphans(run_id.as_str(), directory.path(), options.neighbours);
+        let mut executor = Executors::new(pipeline, local, ray);
         let mut otlp = start_otlp(pipeline, &telemetry, &run_id, observer);
         let schedule_start = clock.now();
         run_span.set(KeyValue::new(attr::SCHEDULE_START, schedule_start as i64));
@@ -269,6 +306,7 @@ impl QuantSdk {
         };
         let dag = DagRunner::new(context, &mut executor, &mut outcomes).run();
         outcomes.record(&mut record);
+        record.cluster = executor.cluster();
         let end = clock.now();
         let received = otlp.as_mut().and_then(|otlp| otlp.stop_receiving(RECEIVE_GRACE));
         record.result = run_result(pipeline, &dag).to_owned();
@@ -345,6 +383,44 @@ fn warn(observer: &mut dyn Observer, text: &str) {
     observer.on_event(&RunEvent::Warning { text });
 }
 
+/// What one attempt may send.
+fn allowance(pipeline: &Pipeline) -> Allowance {
+    let wanted = &pipeline.telemetry;
+    Allowance { spans: wanted.spans_per_attempt, bytes: wanted.bytes_per_attempt }
+}
+
+/// Of the program that is sent to nodes; `None`: it can't be read, and the bridge says so.
+fn sha256_of_file(path: &Path) -> Option<String> {
+    let mut file = std::fs::File::open(path).ok()?;
+    let mut digest = Sha256::new();
+    let mut piece = vec![0; 1 << 17];
+    loop {
+        match std::io::Read::read(&mut file, &mut piece).ok()? {
+            0 => break,
+            length => digest.update(&piece[..length]),
+        }
+    }
+    Some(hex(&digest.finalize()))
+}
+
+/// Leaves a record of a run that had no cluster to run on. What can't be written there is said by the error.
+fn without_cluster(
+    mut record: RunRecord,
+    mut span: HostSpan,
+    telemetry: RunTelemetry,
+    directory: &RunDirectory,
+    now: UnixNanos,
+    error: &RayError,
+) {
+    record.result = result::ERROR.to_owned();
+    record.end_time = Some(now);
+    span.set(KeyValue::new(attr::PIPELINE_RESULT, result::ERROR));
+    span.set(KeyValue::new(attr::ERROR_TYPE, error_type::CLUSTER_LOST));
+    span.end(now, Some(error.to_string()));
+    record.spans = telemetry.finish(TRACE_NAME).ok().map(|saved| saved.spans);
+    drop(record.save(directory));
+}
+
 /// The OTLP side of the run. That there can be none is told and no reason not to run.
 fn start_otlp(
     pipeline: &Pipeline,
@@ -361,11 +437,7 @@ fn start_otlp(
     } else {
         None
     };
-    let settings = OtlpSettings {
-        receive: wanted.receive,
-        allowance: Allowance { spans: wanted.spans_per_attempt, bytes: wanted.bytes_per_attempt },
-        forward,
-    };
+    let settings = OtlpSettings { receive: wanted.receive, allowance: allowance(pipeline), forward };
     let resource = RunTelemetry::resource(run_id.as_str());
     OtlpServices::start(settings, telemetry, resource).unwrap_or_else(|error| {
         warn(observer, &format!("spans that stages send are not received, and none are forwarded: {error}"));

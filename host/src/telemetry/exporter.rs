@@ -13,9 +13,9 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use super::caps::Caps;
 use super::journal::{Journal, Lost};
 use super::ledger::Ledger;
-use super::otlp::forward::Waker;
 use super::record::Record;
 use super::syncer::Syncer;
+use super::workers::Workers;
 use crate::conventions::attr;
 use crate::redact::Redactor;
 
@@ -37,18 +37,20 @@ pub struct ForensicSpanExporter {
     redactor: Redactor,
 }
 
-struct Shared {
-    journal: Journal,
+pub(super) struct Shared {
+    pub(super) journal: Journal,
     syncer: Syncer,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
+    /// What comes from workers elsewhere.
+    pub(super) workers: Workers,
     /// Spans of the host that ended.
     ended: u64,
     /// The first error of a write.
     failed: Option<String>,
     /// Names of spans that are lost, the first of them.
     lost: Vec<String>,
-    /// Who reads the journal along.
-    waker: Option<Waker>,
+    /// Tells whoever reads the journal along.
+    waker: Option<Box<dyn Fn() + Send>>,
 }
 
 /// What [`ForensicSpanExporter::save`] wrote.
@@ -105,18 +107,29 @@ impl ForensicSpanExporter {
     /// # Errors
     /// Where the journal can't be created, for example because another run's is there.
     pub fn create(folder: Dir, redactor: Redactor) -> io::Result<Self> {
+        let debug = std::env::var_os(DEBUG_VARIABLE).is_some_and(|value| value == "1");
+        Self::with_detail(folder, redactor, debug)
+    }
+
+    /// The same; `debug`: events and links are kept, whatever the environment says.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn with_detail(folder: Dir, redactor: Redactor, debug: bool) -> io::Result<Self> {
+        let workers = Workers::new(folder.try_clone()?);
         let journal = Journal::create(folder, JOURNAL)?;
         Ok(Self {
             shared: Arc::new(Mutex::new(Shared {
                 journal,
                 syncer: Syncer::default(),
                 ledger: Ledger::default(),
+                workers,
                 ended: 0,
                 failed: None,
                 lost: Vec::new(),
                 waker: None,
             })),
-            caps: Arc::new(Caps::new(std::env::var_os(DEBUG_VARIABLE).is_some_and(|value| value == "1"))),
+            caps: Arc::new(Caps::new(debug)),
             redactor,
         })
     }
@@ -186,16 +199,16 @@ impl ForensicSpanExporter {
         shared.syncer.wake(&shared.journal);
     }
 
-    /// Has `waker` told of every span that is in the journal.
-    pub(super) fn wake_with(&self, waker: Waker) {
-        self.lock().waker = Some(waker);
+    /// Has `waker` called after every span that is in the journal. It must not block, nor ask the exporter anything.
+    pub(crate) fn wake_with(&self, waker: impl Fn() + Send + 'static) {
+        self.lock().waker = Some(Box::new(waker));
     }
 
     /// The journal, for reading along.
     ///
     /// # Errors
     /// Where it can't be opened.
-    pub(super) fn reader(&self) -> io::Result<File> {
+    pub(crate) fn reader(&self) -> io::Result<File> {
         self.lock().journal.reader()
     }
 
@@ -208,6 +221,7 @@ impl ForensicSpanExporter {
     pub fn ledger(&self) -> Ledger {
         let shared = self.lock();
         let mut ledger = shared.ledger.clone();
+        ledger.workers = shared.workers.counts;
         ledger.written = shared.journal.len();
         ledger.open = ledger.started.saturating_sub(shared.ended);
         ledger
@@ -250,13 +264,13 @@ impl ForensicSpanExporter {
 
     /// A panic in another thread while it held the lock leaves the journal at a line's end or in a line that
     /// [`Journal::append`] steps over: go on.
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shared {
-    fn put(&mut self, record: &Record, line: Vec<u8>) -> io::Result<()> {
+    pub(super) fn put(&mut self, record: &Record, line: Vec<u8>) -> io::Result<()> {
         let ledger = &mut self.ledger;
         let in_output = record.attributes.get(attr::OUTPUT_REDACTIONS).and_then(serde_json::Value::as_u64);
         ledger.redactions += record.masked + in_output.unwrap_or(0);
@@ -270,7 +284,7 @@ impl Shared {
             error
         });
         if let Some(waker) = &self.waker {
-            waker.wake();
+            waker();
         }
         appended
     }

@@ -42,6 +42,25 @@ pub struct Ledger {
     pub dropped_events: u64,
     /// Links, likewise.
     pub dropped_links: u64,
+    /// Spans of workers elsewhere; absent where all attempts ran on the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<WorkerSpans>,
+}
+
+/// What became of the spans that workers elsewhere made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkerSpans {
+    /// Attempts that ran there.
+    pub attempts: u64,
+    /// Spans that came, those that came twice included.
+    pub received: u64,
+    /// Spans that workers said they had made and that never came.
+    pub lost: u64,
+    /// Attempts of which nobody can say how many spans are lost.
+    pub lost_unknown: u64,
+    /// Of those that came: read from a worker's own file after the worker was lost.
+    pub recovered: u64,
 }
 
 impl Ledger {
@@ -75,6 +94,17 @@ impl Ledger {
             }
         };
         note(self.failed, format!("LOST: {} that had ended could not be written.", spans(self.failed)));
+        let workers = self.workers.unwrap_or_default();
+        note(workers.lost, format!("LOST: {} of workers never came to the host.", spans(workers.lost)));
+        let attempts = if workers.lost_unknown == 1 { "attempt" } else { "attempts" };
+        note(
+            workers.lost_unknown,
+            format!("LOST: of {} lost {attempts} nobody can say how many spans are missing.", workers.lost_unknown),
+        );
+        note(
+            workers.recovered,
+            format!("{} recovered from files of workers that were lost.", spans_were(workers.recovered)),
+        );
         note(self.open, format!("{} never ended.", spans(self.open)));
         for (reason, count) in &self.rejected {
             note(*count, format!("{} from stages refused: {}.", spans_were(*count), reason.replace('_', " ")));

@@ -27,9 +27,11 @@ mod scrub;
 mod syncer;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 pub use exporter::{ForensicSpanExporter, SaveError, Saved};
 pub use glance::{Open, goes_on, journal_size, so_far};
-pub use ledger::Ledger;
+pub use ledger::{Ledger, WorkerSpans};
 pub use provider::{HostSpan, RunTelemetry};
 pub use recovery::{Interrupted, Unfinished};
+pub use workers::{WorkerSender, WorkerSpan};

@@ -43,7 +43,11 @@ impl RunTelemetry {
     /// # Errors
     /// Where the journal can't be created.
     pub fn start(folder: Dir, run_id: &str, redactor: Redactor) -> io::Result<Self> {
-        let exporter = ForensicSpanExporter::create(folder, redactor)?;
+        Ok(Self::with_exporter(ForensicSpanExporter::create(folder, redactor)?, run_id))
+    }
+
+    /// The same with an exporter at hand.
+    pub fn with_exporter(exporter: ForensicSpanExporter, run_id: &str) -> Self {
         let provider = SdkTracerProvider::builder()
             // Explicit, so that `OTEL_TRACES_SAMPLER` can't switch the record off.
             .with_sampler(Sampler::AlwaysOn)
@@ -56,7 +60,7 @@ impl RunTelemetry {
             .with_span_processor(ForensicProcessor(exporter.clone()))
             .build();
         let tracer = provider.tracer("forensic-host");
-        Ok(Self { provider, tracer, exporter })
+        Self { provider, tracer, exporter }
     }
 
     /// What the host says of itself where it makes spans: resource attributes.

@@ -8,13 +8,15 @@ use serde_json::{Map, Value, json};
 
 use super::exporter::JOURNAL;
 use super::journal::Journal;
-use crate::conventions::{attr, status};
+use super::workers::recover_files;
+use crate::conventions::{attr, executor, origin, status};
 
 /// A longer line is no span: the largest has half a megabyte.
 const MAX_LINE: u64 = 16 << 20;
 
 /// The journal of a run that was killed.
 pub struct Interrupted {
+    folder: Dir,
     journal: Journal,
     /// The host's own spans that ended; of others only their place in the file is kept.
     ended: Vec<Map<String, Value>>,
@@ -35,9 +37,9 @@ impl Interrupted {
     /// # Errors
     /// `WouldBlock` where the run goes on; else where the journal can't be read.
     pub fn open(folder: Dir) -> io::Result<Option<Self>> {
-        let Some(journal) = Journal::open(folder, JOURNAL)? else { return Ok(None) };
+        let Some(journal) = Journal::open(folder.try_clone()?, JOURNAL)? else { return Ok(None) };
         let mut reader = BufReader::with_capacity(1 << 18, journal.reader()?);
-        let mut interrupted = Self { journal, ended: Vec::new(), open: Vec::new(), last: 0 };
+        let mut interrupted = Self { folder, journal, ended: Vec::new(), open: Vec::new(), last: 0 };
         let mut line = Vec::new();
         while let Some(length) = next_line(&mut reader, &mut line)? {
             interrupted.take(&line, length);
@@ -82,9 +84,32 @@ impl Interrupted {
         }
     }
 
-    /// The last time that the journal knows, Unix ns.
+    /// The last time that the journal knows, Unix ns. What was made on workers elsewhere has their clocks, and does not count.
     pub fn last_sign_of_life(&self) -> u64 {
-        self.last
+        let known = self.ended.iter().chain(&self.open);
+        let elsewhere: HashSet<String> = known.filter(|span| is_elsewhere(span)).filter_map(attempt_of).collect();
+        if elsewhere.is_empty() {
+            return self.last;
+        }
+        // Spans that stages sent are not kept in memory.
+        let last = || -> io::Result<u64> {
+            let mut reader = BufReader::with_capacity(1 << 18, self.journal.reader()?);
+            let (mut line, mut last) = (Vec::new(), 0);
+            while next_line(&mut reader, &mut line)?.is_some() {
+                let Ok(Value::Object(mut span)) = serde_json::from_slice(&line) else { continue };
+                let (key, span) = match span.remove("open") {
+                    Some(Value::Object(started)) => ("start_time", started),
+                    _ => ("end_time", span),
+                };
+                let origin = text(&span, attr::ORIGIN);
+                let by_stage = || attempt_of(&span).is_some_and(|attempt| elsewhere.contains(&attempt));
+                if origin != Some(origin::WORKER) && !(origin == Some(origin::OTLP) && by_stage()) {
+                    last = span.get(key).and_then(Value::as_u64).unwrap_or(0).max(last);
+                }
+            }
+            Ok(last)
+        };
+        last().unwrap_or(self.last)
     }
 
     /// The host's spans that ended or were closed.
@@ -115,10 +140,23 @@ impl Interrupted {
     /// # Errors
     /// Where it can't be written; then the journal stays.
     pub fn finish(mut self, name: &str) -> io::Result<u64> {
+        recover_files(&self.folder)?;
         let spans = self.journal.save(name)?;
         self.journal.remove()?;
         Ok(spans)
     }
+}
+
+/// Takes over all whole lines of a journal that holds nothing but spans.
+pub(super) fn adopt_all(journal: &mut Journal) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(1 << 18, journal.reader()?);
+    let mut line = Vec::new();
+    while let Some(length) = next_line(&mut reader, &mut line)? {
+        let span = serde_json::from_slice::<Map<String, Value>>(&line).ok();
+        let start = span.map(|span| span.get("start_time").and_then(Value::as_u64).unwrap_or(0));
+        journal.adopt(start, length);
+    }
+    journal.cut()
 }
 
 /// Reads the next whole line; `None` at the end, also where the last line is torn. A line that is too long is read
@@ -140,6 +178,22 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option
         }
         line.clear();
     }
+}
+
+fn text<'a>(span: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    span.get("attributes")?.get(key)?.as_str()
+}
+
+/// Which attempt a span is of.
+fn attempt_of(span: &Map<String, Value>) -> Option<String> {
+    let number = span.get("attributes")?.get(attr::ATTEMPT)?.as_u64()?;
+    Some(format!("{}#{number}", text(span, attr::STAGE_ID)?))
+}
+
+/// Whether a span is a worker's, or an attempt that did not run on the host.
+fn is_elsewhere(span: &Map<String, Value>) -> bool {
+    let ran_elsewhere = || text(span, attr::EXECUTOR).is_some_and(|executor| executor != executor::LOCAL);
+    text(span, attr::ORIGIN) == Some(origin::WORKER) || ran_elsewhere()
 }
 
 fn span_id(span: &Map<String, Value>) -> Option<&str> {
@@ -189,5 +243,40 @@ impl Unfinished {
 impl std::fmt::Debug for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Interrupted").field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(id: u64, times: (u64, u64), attributes: Value) -> Value {
+        json!({"name": "s", "start_time": times.0, "end_time": times.1, "attributes": attributes, "span_id": format!("{id:016x}")})
+    }
+
+    fn last_of(lines: &[Value]) -> u64 {
+        let folder = tempfile::tempdir().unwrap();
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(folder.path().join(JOURNAL), text).unwrap();
+        let dir = Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
+        Interrupted::open(dir).unwrap().unwrap().last_sign_of_life()
+    }
+
+    #[test]
+    fn a_workers_clock_is_no_sign_of_life() {
+        let sent = |stage: &str| json!({"forensic.origin": "otlp", "forensic.stage.id": stage, "forensic.attempt": 1, "k": "v"});
+        let attempt = |stage: &str, executor: &str| json!({"forensic.kind": "attempt", "forensic.stage.id": stage, "forensic.attempt": 1, "forensic.executor": executor});
+        let worker = json!({"forensic.kind": "worker", "forensic.origin": "worker", "forensic.stage.id": "c", "forensic.attempt": 1});
+        let host = [
+            json!({"open": span(1, (5, 0), json!({"forensic.kind": "run"}))}),
+            json!({"open": span(2, (10, 0), attempt("a", "ray"))}),
+            span(3, (10, 20), attempt("b", "local")),
+        ];
+        let with = |more: &[Value]| last_of(&[&host[..], more].concat());
+        assert_eq!(with(&[]), 20);
+        assert_eq!(with(&[span(4, (11, 30), sent("b"))]), 30, "on the host");
+        assert_eq!(with(&[span(4, (11, 5_000), sent("a"))]), 20, "on the cluster, as its attempt says");
+        // Nothing but the worker's own span tells of this one, and it comes last.
+        assert_eq!(with(&[span(4, (11, 5_000), sent("c")), span(5, (11, 6_000), worker)]), 20);
     }
 }

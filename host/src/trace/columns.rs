@@ -140,6 +140,12 @@ pub struct Attempts {
     pub oom: Vec<bool>,
     /// The pool that it waited for though a slot was free.
     pub waited_for_pool: Vec<Option<String>>,
+    /// When it was given to an executor that started it later, between `ready_ns` and `start_ns`.
+    pub submitted_ns: Vec<Option<i64>>,
+    /// The worker that ran it; `None`: the host.
+    pub worker: Vec<Option<String>>,
+    /// Name of the node that it ran on, likewise.
+    pub node: Vec<Option<String>>,
     /// Its end was not seen.
     pub inferred: Vec<bool>,
     /// Where its standard output is.
@@ -204,6 +210,8 @@ impl Columns {
             &mut stages.child_run,
             &mut attempts.error,
             &mut attempts.waited_for_pool,
+            &mut attempts.worker,
+            &mut attempts.node,
         ];
         let logs = [&mut attempts.stdout, &mut attempts.stderr].into_iter().flatten().filter_map(|log| match log {
             Log::At(path) => Some(path),

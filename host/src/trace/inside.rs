@@ -2,7 +2,9 @@
 //! span belongs to which attempt is told in `assign`, going through an attempt's spans belongs in `fold`, the call tree in `tree`.
 //!
 //! Spans from a stage are that program's own account: nothing in here enters the run's metrics. Their times are cut off
-//! at the ends of the attempt, so that no clock or lie of a stage makes more time than there was.
+//! at the ends of the attempt, so that no clock or lie of a stage makes more time than there was. Where the attempt ran on a
+//! worker, its ends are those that the worker saw, because what it sent has the same clock; the attempt's duration is still
+//! the host's.
 
 mod assign;
 mod fold;
@@ -10,9 +12,12 @@ mod tree;
 
 use super::load::Trace;
 use super::model::{Attempt, Run};
-use super::span::NONE;
+use super::span::{Kind, NONE, Span};
+use crate::conventions::origin;
 use assign::Sent;
 pub(super) use assign::{Assigned, assign};
+use fold::Envelope;
+use std::collections::HashMap;
 use tree::Tree;
 
 /// What stages told of themselves; see [`inside`].
@@ -110,6 +115,8 @@ struct Group<'a> {
     stage: usize,
     place: usize,
     attempt: &'a Attempt,
+    /// When the attempt ran, by the clock of what it sent.
+    within: Envelope,
     spans: u64,
     errors: u64,
     /// Root of its tree; [`NONE`] if its spans are only counted.
@@ -130,7 +137,7 @@ struct Group<'a> {
 /// bounded (see `tree`). Any span is allowed: without its parent, outside its attempt, ending before it starts.
 pub fn inside(trace: &Trace, run: &Run) -> Inside {
     let Some(Assigned { attempt_of, sent, unassigned }) = assign(trace, run) else { return Inside::default() };
-    let (mut groups, group_of) = groups(run, &sent, attempt_of);
+    let (mut groups, group_of) = groups(run, &sent, attempt_of, &workers(trace));
     let mut tree = Tree::default();
     // The last attempt of each stage that sent any gets a tree; groups are in order of stage and attempt.
     for at in 0..groups.len() {
@@ -172,8 +179,22 @@ pub fn inside(trace: &Trace, run: &Run) -> Inside {
     Inside { stages, unassigned }
 }
 
+/// For attempts that ran on a worker, by the position of their spans, the worker's own span.
+fn workers(trace: &Trace) -> HashMap<usize, Span<'_>> {
+    if trace.origins.get(origin::WORKER).is_none() {
+        return HashMap::new();
+    }
+    let own = trace.spans().filter(|span| span.kind() == Kind::Worker);
+    own.filter_map(|span| Some((span.parent()?.index(), span))).collect()
+}
+
 /// The attempts that sent spans, in order of stage and attempt; for each span its group.
-fn groups<'a>(run: &'a Run, sent: &[Sent], attempt_of: Vec<u32>) -> (Vec<Group<'a>>, Vec<u32>) {
+fn groups<'a>(
+    run: &'a Run,
+    sent: &[Sent],
+    attempt_of: Vec<u32>,
+    workers: &HashMap<usize, Span<'_>>,
+) -> (Vec<Group<'a>>, Vec<u32>) {
     let mut groups: Vec<Group<'_>> = Vec::new();
     // Attempts without spans have no group.
     let mut places: Vec<u32> = Vec::with_capacity(sent.len());
@@ -189,6 +210,7 @@ fn groups<'a>(run: &'a Run, sent: &[Sent], attempt_of: Vec<u32>) -> (Vec<Group<'
             stage,
             place,
             attempt,
+            within: Envelope::of(attempt, workers.get(&attempt.span).copied()),
             spans: sent.spans,
             errors: sent.errors,
             root: NONE,

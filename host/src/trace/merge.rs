@@ -1,4 +1,4 @@
-//! Several trace files into one: those of a run's workers, or of one run whose spans arrived in two places. The result
+//! Several trace files into one: those of a run's host and of its workers, or of one run whose spans arrived in two places. The result
 //! is a set of spans, so neither the order of the files nor how often one is given matters, and merging what was
 //! merged changes nothing, byte for byte.
 //!

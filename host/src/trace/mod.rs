@@ -33,8 +33,8 @@ mod warnings;
 
 pub use columns::Columns;
 pub use inside::{Inside, inside};
-pub use load::{Trace, TraceError};
-pub use model::{Attempt, Run, Stage};
+pub use load::{Aligned, Trace, TraceError};
+pub use model::{Attempt, Remote, Run, Stage};
 pub use query::{Page, Query};
 pub use span::{Kind, Part, Span, Status, Value};
 pub use summary::{Summary, render_text, summarize, summarize_run};

@@ -2,10 +2,13 @@
 //! arithmetic here beyond "which came last"; formulae belong in `metrics`.
 
 mod read;
+mod remote;
 
 use super::load::Trace;
 use super::warnings::Warnings;
 use crate::conventions::{result, skip_reason};
+
+pub use remote::Remote;
 
 /// The trigger for which one need is enough (`forensic.stage.trigger`).
 pub const ANY: &str = "any";
@@ -46,6 +49,12 @@ pub struct Run {
     pub parent_run: Option<String>,
     /// Which one.
     pub parent_stage: Option<String>,
+    /// How the cluster let the host in, see [`crate::conventions::cluster_auth`].
+    pub cluster_auth: Option<String>,
+    /// The cluster's version of Ray.
+    pub ray_version: Option<String>,
+    /// Workers' spans that lie outside their dispatch.
+    pub outside_dispatch: u64,
     /// Position of the run span, see [`Trace::span`].
     pub span: Option<usize>,
     /// False in a trace of another writer: what stages need is unknown.
@@ -113,7 +122,9 @@ pub struct Stage {
 pub struct Attempt {
     /// From 1.
     pub number: u64,
-    /// Unix ns.
+    /// When it was given to the executor, Unix ns by the host's clock; `None` where that was also when it started.
+    pub submitted: Option<u64>,
+    /// When it began to run, Unix ns by the host's clock. One that never did starts when it ends.
     pub start: u64,
     /// Unix ns.
     pub end: u64,
@@ -167,6 +178,8 @@ pub struct Attempt {
     pub escaped_processes: u64,
     /// Process id.
     pub pid: Option<u64>,
+    /// Where it ran; `None`: on the host.
+    pub remote: Option<Box<Remote>>,
     /// True where the end was not seen.
     pub inferred: bool,
     /// Position of its span, see [`Trace::span`].
@@ -220,6 +233,11 @@ impl Stage {
     /// Name of the pool that its last attempt to wait for one waited for.
     pub fn waited_for_pool(&self) -> Option<&str> {
         self.attempts.iter().rev().find_map(|attempt| attempt.waited_for_pool.as_deref())
+    }
+
+    /// Where its last attempt ran; `None`: on the host, or nowhere.
+    pub fn executor(&self) -> Option<&str> {
+        self.attempts.last()?.remote.as_deref().map(|remote| &*remote.executor)
     }
 
     /// The run that its last attempt was, if it is a pipeline of its own.

@@ -39,6 +39,8 @@ pub enum Kind {
     Attempt,
     /// A call of a report plugin; not part of the run's metrics.
     Report,
+    /// A worker's own view of an attempt, by the worker's clock (`forensic.origin` is `worker`).
+    Worker,
     /// Anything else.
     #[default]
     Other,
@@ -53,6 +55,7 @@ impl Kind {
             Kind::Stage => Some(kind::STAGE),
             Kind::Attempt => Some(kind::ATTEMPT),
             Kind::Report => Some(kind::REPORT),
+            Kind::Worker => Some(kind::WORKER),
             Kind::Other => None,
         }
     }
@@ -64,6 +67,7 @@ impl Kind {
             kind::STAGE => Kind::Stage,
             kind::ATTEMPT => Kind::Attempt,
             kind::REPORT => Kind::Report,
+            kind::WORKER => Kind::Worker,
             _ => Kind::Other,
         }
     }
@@ -194,6 +198,8 @@ pub(super) mod flag {
     pub(crate) const NO_END: u8 = 8;
     /// A report span or below one.
     pub(crate) const REPORT: u8 = 16;
+    /// Made on a worker: its times are those of the worker's clock.
+    pub(crate) const WORKER: u8 = 32;
 }
 
 /// "None" for the indices below.
@@ -221,8 +227,8 @@ pub(super) struct Record {
     pub flags: u8,
 }
 
-/// Where a record's bytes begin.
-#[derive(Clone, Copy, Debug)]
+/// Where a record's bytes begin; no two records have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     chunk: u32,
     offset: u32,
@@ -433,6 +439,17 @@ impl<'a> Span<'a> {
     /// True for a report plugin's call and everything below it: none of it is part of the run's metrics.
     pub fn in_report(&self) -> bool {
         self.record().flags & flag::REPORT != 0
+    }
+
+    /// True for spans that were made on a worker: a worker's own and what an attempt there sent. Their times are those of the
+    /// worker's clock.
+    pub fn on_worker_clock(&self) -> bool {
+        self.record().flags & flag::WORKER != 0
+    }
+
+    /// How much later the times of its events are than those of the file, ns; see [`Trace::align_workers`].
+    pub(super) fn shift(&self) -> i64 {
+        self.trace.shifts.get(&self.record().text).copied().unwrap_or(0)
     }
 
     /// The stage it belongs to: its own `forensic.stage.id`, else that of the nearest span above.

@@ -205,6 +205,9 @@ pub struct StageSummary {
     /// The run that its last attempt was, if it is a pipeline of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub child_run: Option<String>,
+    /// Where its last attempt ran, `ray`; absent: on the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub executor: Option<String>,
 }
 
 impl StageSummary {
@@ -257,7 +260,10 @@ pub fn summarize_run(trace: &Trace, run: &Run) -> Summary {
         });
     }
     let unlimited = run.slots == Some(0);
-    let queue = path.is_some().then(|| wait::total(&timeline, &occupancy, unlimited));
+    // Slots are held for longer than attempts run where a cluster runs them.
+    let held = timeline.attempts().any(|attempt| attempt.submitted.is_some()).then(|| Occupancy::of_slots(&timeline));
+    let held = held.as_ref().unwrap_or(&occupancy);
+    let queue = path.is_some().then(|| wait::total(&timeline, held, unlimited));
     let queues = path.is_some().then(|| wait::by_stage(&timeline));
     let chain = path.is_some().then(|| chain::observed_chain(&timeline));
     if path.is_some() {
@@ -321,6 +327,7 @@ pub fn summarize_run(trace: &Trace, run: &Run) -> Summary {
         cached_from: stage.cached_from.clone(),
         waited_for_pool: stage.waited_for_pool().map(str::to_owned),
         child_run: stage.child_run().map(str::to_owned),
+        executor: stage.executor().map(str::to_owned),
     });
     let segments = |chain: &[chain::Segment]| -> Vec<ChainSegment> {
         chain

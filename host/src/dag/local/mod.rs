@@ -35,15 +35,17 @@ pub use self::orphans::Neighbours;
 use self::orphans::{Leader, Orphans, Whose};
 use self::stream::Stream;
 use self::watch::{EndSignal, Seen, Watcher};
-use super::executor::{AttemptEnd, AttemptSpec, Executor, Exit, LaunchError, OutputLost, RunningAttempt, TreeMemory};
+use super::executor::{
+    AttemptEnd, AttemptEvent, AttemptSpec, Executor, Exit, Fate, Fault, Finished, Hears, LaunchError, OutputLost,
+    RunningAttempt, TreeMemory,
+};
 use super::process::{collect, own_peak_memory, signal_attempt, signal_group, wait_for_end};
 use crate::clock::{Clock, UnixNanos};
+use crate::conventions::error_type;
 use crate::pipeline::Command;
 
 /// What a shell exits with when what it ran was killed: 128 and the signal's number.
 const SHELL_KILLED: i32 = 128 + libc::SIGKILL;
-
-type Ended = Box<dyn FnOnce(UnixNanos) + Send>;
 
 /// Runs attempts as processes of this machine.
 #[derive(Debug)]
@@ -78,7 +80,7 @@ impl Executor for LocalExecutor {
         "local"
     }
 
-    fn launch(&mut self, spec: AttemptSpec<'_>, ended: Ended) -> Result<Box<dyn RunningAttempt>, LaunchError> {
+    fn launch(&mut self, spec: AttemptSpec<'_>, hears: Hears) -> Result<Box<dyn RunningAttempt>, LaunchError> {
         let (program, command) = prepare(&spec);
         let fail = |source| LaunchError { program, source };
         let oom_before = self.oom.before();
@@ -96,7 +98,7 @@ impl Executor for LocalExecutor {
             let orphans = orphans.and_then(|orphans| Some((orphans, Identity::of(&spec.env)?)));
             let oom = Arc::clone(&self.oom);
             let watcher = Watcher { pid, end, streams, clock: self.clock, oom, oom_before, orphans };
-            let (mut told, seen) = (Told { ended: Some(ended), pid, clock: self.clock }, Arc::clone(&seen));
+            let (mut told, seen) = (Told { hears: Some(hears), pid, clock: self.clock }, Arc::clone(&seen));
             self.crew.run(Box::new(move || {
                 let (time, what) = watcher.run();
                 // The first and only one.
@@ -161,22 +163,22 @@ fn start(mut command: process::Command) -> io::Result<(Pid, [PipeReader; 2])> {
 
 /// Tells the dispatcher of the end, even if the watcher fails: else it would wait for ever.
 struct Told {
-    ended: Option<Ended>,
+    hears: Option<Hears>,
     pid: Pid,
     clock: Clock,
 }
 
 impl Told {
     fn tell(&mut self, time: UnixNanos) {
-        if let Some(ended) = self.ended.take() {
-            ended(time);
+        if let Some(mut hears) = self.hears.take() {
+            hears(AttemptEvent::Ended(time));
         }
     }
 }
 
 impl Drop for Told {
     fn drop(&mut self) {
-        if self.ended.is_some() && thread::panicking() {
+        if self.hears.is_some() && thread::panicking() {
             wait_for_end(self.pid);
             signal_group(self.pid, Signal::KILL);
             self.tell(self.clock.now());
@@ -217,7 +219,20 @@ impl RunningAttempt for LocalAttempt {
         signal_attempt(self.leader.0, Signal::KILL);
     }
 
-    fn finish(self: Box<Self>) -> io::Result<AttemptEnd> {
+    fn finish(self: Box<Self>) -> Finished {
+        let fate = self.end().map_or_else(
+            |error| {
+                let message = format!("the system does not say how it ended: {error}");
+                Fate::Fault(Fault { cause: error_type::INTERNAL, message, again: None })
+            },
+            Fate::Ended,
+        );
+        Finished { fate, elsewhere: Vec::new() }
+    }
+}
+
+impl LocalAttempt {
+    fn end(&self) -> io::Result<AttemptEnd> {
         let end = collect(self.leader.0)?;
         let failed = Seen {
             lost: Some(OutputLost { bytes: 0, error: "the thread that writes the logs failed".into() }),

@@ -74,6 +74,7 @@ plugin = "plugin.wasm"
             workdir: dir.join("stages"),
             timeout: Some(Duration::from_secs(600)),
             retries: Retries { max: 2, backoff: Duration::from_secs(1), on_exit: Some(vec![3, 75]) },
+            placement: Placement::default(),
         }
     );
     assert_eq!(pipeline.stages[1].command, Command::Shell("echo $X".to_owned()));

@@ -89,7 +89,7 @@ error: unknown key `template` in template `other`
 7 | template = "python"
   | ^^^^^^^^
   |
-  = help: known keys: matrix, foreach, exclude, command, run, pipeline, needs, when, allow_failure, priority, resources, inputs, outputs, cache, env, workdir, timeout, retries
+  = help: known keys: matrix, foreach, exclude, command, run, pipeline, needs, when, allow_failure, priority, resources, inputs, outputs, cache, env, workdir, timeout, retries, executor, ray
 
 error: group `g` has no stages
  --> pipeline.toml:8:9
@@ -105,7 +105,7 @@ error: unknown key `run` in group `g`
 9 | run = "1"
   | ^^^
   |
-  = help: known keys: template, matrix, foreach, exclude, needs, when, allow_failure, priority, resources, inputs, cache, env, workdir, timeout, retries, stages
+  = help: known keys: template, matrix, foreach, exclude, needs, when, allow_failure, priority, resources, inputs, cache, env, workdir, timeout, retries, executor, ray, stages
 
 error: unknown template `pyton`
   --> pipeline.toml:11:13

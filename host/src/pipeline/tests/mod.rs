@@ -5,6 +5,7 @@ use std::fs;
 use super::*;
 
 mod any_text;
+mod executor;
 mod file;
 mod flow;
 mod layers;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::*;
+use crate::pipeline::executor::{placement, table};
 use crate::pipeline::{environment, needs, reports, retries, secrets, settings, stage, telemetry, when};
 
 fn schema() -> Value {
@@ -21,7 +22,7 @@ fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {
 fn every_table_has_the_keys_of_its_parser() {
     let schema = schema();
     let limits = crate::limits::TABLE.map(|spec| spec.key);
-    let tables: [(&str, &[&str]); 16] = [
+    let tables: [(&str, &[&str]); 18] = [
         ("", &super::super::TABLES),
         ("/properties/pipeline", &settings::KEYS),
         ("/properties/environment", &environment::KEYS),
@@ -29,6 +30,8 @@ fn every_table_has_the_keys_of_its_parser() {
         ("/properties/secrets", &secrets::KEYS),
         ("/properties/redaction", &secrets::RULE_KEYS),
         ("/properties/telemetry", &telemetry::KEYS),
+        ("/properties/executor", &table::KEYS),
+        ("/$defs/ray", &placement::KEYS),
         ("/$defs/stage", &stage::KEYS),
         ("/$defs/template", &stage::TEMPLATE_KEYS),
         ("/$defs/group", &stage::GROUP_KEYS),
@@ -68,6 +71,10 @@ fn words_and_references_are_right() {
     };
     assert_eq!(words("/properties/pipeline/properties/on_failure/enum"), FailurePolicy::ALL.map(FailurePolicy::as_str));
     assert_eq!(words("/properties/pipeline/properties/fail_on/enum"), FailOn::ALL.map(FailOn::as_str));
+    assert_eq!(words("/properties/executor/properties/kind/enum"), ExecutorKind::ALL.map(ExecutorKind::as_str));
+    assert_eq!(words("/properties/executor/properties/on_lost/enum"), OnLost::ALL.map(OnLost::as_str));
+    assert_eq!(words("/properties/executor/properties/files/enum"), Files::ALL.map(Files::as_str));
+    assert_eq!(words("/$defs/stage/properties/executor/enum"), ExecutorKind::ALL.map(ExecutorKind::as_str));
     assert_eq!(words("/$defs/when/properties/result/additionalProperties/enum"), when::RESULTS);
     fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
         match value {

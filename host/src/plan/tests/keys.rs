@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipeline::Command;
+use crate::pipeline::{Command, ExecutorKind, Files, Placement};
 
 fn key(keys: &Keys, pipeline: &Pipeline, stage: &str) -> Key {
     keys.key(pipeline.stage_index(stage).unwrap()).unwrap()
@@ -41,6 +41,9 @@ fn every_part_of_a_stage_changes_its_key_and_those_of_its_dependents_alone() {
     other.stages[1].timeout = Some(std::time::Duration::from_secs(1));
     other.stages[1].priority = 7;
     other.stages[1].allow_failure = true;
+    other.executor.kind = ExecutorKind::Ray;
+    other.executor.ray.files = Files::Ship;
+    other.stages[1].placement = Placement { executor: Some(ExecutorKind::Local), cpus: 4.0, ..Placement::default() };
     assert_eq!(key(&before, &plain, "b"), key(&world.keys(&other), &other, "b"));
     // The content of a script, found by the argument that names it.
     world.write("a.py", "changed");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::pipeline::{Capacity, Member, Pool};
+use crate::pipeline::{Capacity, ExecutorKind, Member, Pool};
 
 fn shown() -> (Pipeline, RunPlan, Redactor) {
     let world = World::new();
@@ -72,4 +72,26 @@ fn a_plan_as_data() {
         (&"reuse".into(), &"r1".into(), &2_500_000_000u64.into())
     );
     assert_eq!(load["key"], "ab".repeat(32));
+}
+
+#[test]
+fn where_stages_run_is_shown_where_it_is_not_here_alone() {
+    let (mut pipeline, plan, redactor) = shown();
+    pipeline.executor.kind = ExecutorKind::Ray;
+    pipeline.stages[2].placement.executor = Some(ExecutorKind::Local);
+    let expected = "\
+demo (prod): 4 stages, resumes run r1, Ray at auto
+
+1  load    ray    reuse  saves 2.500 s  nothing that it depends on changed since run r1
+2  fit     ray    run    ~10.0 s        input [REDACTED]\\n.csv changed since run r1
+3  deploy  local  run    (if its condition holds)
+4  rest    ray    leave
+";
+    let text = render(&pipeline, &plan, &[], &redactor);
+    assert!(text.starts_with(expected), "{text}");
+    let document = serde_json::to_value(PlanDocument::new(&pipeline, &plan, &[], &redactor)).unwrap();
+    assert_eq!(
+        (&document["stages"][1]["executor"], &document["stages"][2]["executor"]),
+        (&"ray".into(), &"local".into())
+    );
 }

@@ -4,7 +4,7 @@ use super::super::escape::{clip, visible};
 use super::super::model::{Item, Items, Line, Tone, line};
 use super::super::{LogTail, ReportInput};
 use super::resources::memory_words;
-use super::{Facts, ID_MAX, MESSAGE_MAX, StageView, id, ids, inside, result_words, told, views};
+use super::{Facts, ID_MAX, MESSAGE_MAX, StageView, id, ids, infrastructure, inside, result_words, told, views};
 use crate::conventions::{error_type, result, skip_reason};
 use crate::plugin::document::Severity;
 use crate::trace::Attempt;
@@ -125,7 +125,19 @@ fn failure(facts: &Facts<'_>, view: &StageView<'_>, kept: &[String], items: &mut
     if let Some(last) = last {
         let from = duration(last.start.saturating_sub(start));
         let cut = if last.inferred { ", its end was not seen" } else { "" };
-        items.paragraph(line!("It started at +{} and ran for {}{}.", from, duration(last.duration()), cut));
+        match last.submitted.filter(|_| last.start == last.end) {
+            None => items.paragraph(line!("It started at +{} and ran for {}{}.", from, duration(last.duration()), cut)),
+            Some(submitted) => {
+                let from = duration(submitted.saturating_sub(start));
+                let waited = duration(last.end.saturating_sub(submitted));
+                items.paragraph(line!(
+                    "It never started: submitted at +{}, it waited in the cluster for {}{}.",
+                    from,
+                    waited,
+                    cut
+                ));
+            }
+        }
     }
     let earlier = view.model.map_or(&[][..], |stage| &stage.attempts[..stage.attempts.len().saturating_sub(1)]);
     let points = earlier.iter().rev().take(EARLIER_MAX).rev();
@@ -227,6 +239,10 @@ fn ending(attempt: &Attempt) -> String {
 
 /// Whether a message says no more than the cause beside it.
 fn is_told(message: &str, attempt: &Attempt) -> bool {
+    // The cause's name, where its words stand beside it.
+    if attempt.error_type.as_deref() == Some(message) && infrastructure::is_to_blame(attempt) {
+        return true;
+    }
     let message = message.trim().trim_end_matches('.').to_ascii_lowercase();
     let message = ["ended by ", "killed by ", "exited with "]
         .iter()
@@ -257,6 +273,9 @@ fn cause(attempt: &Attempt) -> Option<String> {
 }
 
 fn ending_words(attempt: &Attempt) -> Option<String> {
+    if let Some(words) = infrastructure::words(attempt) {
+        return Some(words.to_owned());
+    }
     match (attempt.signal, attempt.exit_code) {
         (Some(signal), _) => Some(format!("signal {signal} ({})", signal_name(signal))),
         (None, Some(code)) => Some(format!("exit code {code}")),
@@ -269,6 +288,9 @@ fn ending_words(attempt: &Attempt) -> Option<String> {
 
 /// What is worth knowing about an ending that looks alike for many causes.
 fn hint(attempt: &Attempt) -> Option<String> {
+    if infrastructure::is_to_blame(attempt) {
+        return infrastructure::hint(attempt);
+    }
     if attempt.oom_killed {
         return Some(format!("The kernel's own counters say that memory ran out{}.", memory_words(attempt)));
     }
@@ -352,6 +374,9 @@ pub(in super::super) struct FailureJson<'a> {
     message: Option<&'a str>,
     failed_step: Option<&'a FailedStep>,
     oom_killed: bool,
+    /// The cluster failed, not the stage; only where it did.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    infrastructure: bool,
     /// Only where it is.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     allowed: bool,
@@ -401,6 +426,7 @@ pub(in super::super) fn failures_json<'a>(input: &ReportInput<'a>) -> Vec<Failur
                 message: s.error.as_deref(),
                 failed_step: attempt.and_then(|attempt| steps.get(&(&*s.id, attempt)).copied()),
                 oom_killed: last.is_some_and(|last| last.oom_killed),
+                infrastructure: last.is_some_and(infrastructure::is_to_blame),
                 allowed: view.allowed(),
                 start_time: last.map_or(s.start_time, |last| last.start),
                 end_time: last.map_or(s.end_time, |last| last.end),

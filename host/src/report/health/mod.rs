@@ -1,5 +1,5 @@
 //! Pipeline Health: what the host saw of the run, drawn from the trace alone, in the order in which a reader asks.
-//! How did it go; what failed; which stage; what did it use; how parallel; where did the time go, also
+//! How did it go; what failed; which stage; what did it use; on which workers; how parallel; where did the time go, also
 //! inside stages; compared with what; how sure is this.
 
 mod baseline;
@@ -8,17 +8,20 @@ mod failures;
 mod flow;
 mod fold;
 mod headline;
+mod infrastructure;
 mod inside;
 mod notes;
 mod parallelism;
 mod resources;
 mod stages;
+mod workers;
 
 pub(super) use baseline::{BaselineJson, against_baseline, baseline_json};
 pub(super) use failures::{FailureJson, failures_json};
 pub(super) use inside::{InsideJson, inside_json};
 pub(super) use notes::notes;
 pub(super) use resources::resources_json;
+pub(super) use workers::{WorkersJson, workers_json};
 
 use super::ReportInput;
 use super::escape::{clip, visible};
@@ -73,7 +76,15 @@ pub(super) fn tell_page(input: &ReportInput<'_>, detail: HealthDetail) -> [Items
         HealthDetail::Stages => (&[headline::line, numbers], &[]),
         HealthDetail::Full => (
             &[headline::line, failures::tell_any, numbers],
-            &[resources::tell, parallelism::tell, chain::tell, inside::tell, baseline::tell, notes::tell],
+            &[
+                resources::tell,
+                workers::tell,
+                parallelism::tell,
+                chain::tell,
+                inside::tell,
+                baseline::tell,
+                notes::tell,
+            ],
         ),
     };
     for part in first {
@@ -119,6 +130,7 @@ pub(super) fn tell(input: &ReportInput<'_>, detail: HealthDetail, framed: bool) 
             failures::tell,
             stages::tell,
             resources::tell,
+            workers::tell,
             parallelism::tell,
             chain::tell,
             inside::tell,

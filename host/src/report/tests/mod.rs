@@ -14,3 +14,4 @@ mod sample;
 mod sections;
 mod size;
 mod terminal;
+mod workers;

@@ -68,7 +68,8 @@ impl OtlpServices {
         let forwarder = match forward.filter(|destination| !loops(destination)) {
             Some(destination) => {
                 let forwarder = Forwarder::start(runtime.handle(), destination, exporter.reader()?, resource);
-                exporter.wake_with(forwarder.waker());
+                let waker = forwarder.waker();
+                exporter.wake_with(move || waker.wake());
                 Some(forwarder)
             }
             None => None,

@@ -130,6 +130,10 @@ impl Attempts {
         self.io_written_bytes.push(attempt.io_written);
         self.oom.push(attempt.oom_killed);
         self.waited_for_pool.push(attempt.waited_for_pool.clone());
+        let remote = attempt.remote.as_deref();
+        self.submitted_ns.push(attempt.submitted.map(|submitted| since(start, submitted)));
+        self.worker.push(remote.and_then(|remote| remote.worker.clone()));
+        self.node.push(remote.and_then(|remote| remote.node_label()).map(str::to_owned));
         self.inferred.push(attempt.inferred);
         self.stdout.push(log(&attempt.log_stdout, "out"));
         self.stderr.push(log(&attempt.log_stderr, "err"));

@@ -57,7 +57,7 @@ table! { Attempts:
     always stage, always number, always result, always start_ns, always end_ns, known ready_ns, amounts backoff_ns,
     known exit_code, known signal, known error, known cpu_user_ns, known cpu_system_ns, known peak_memory_bytes,
     known tree_peak_memory_bytes, known io_read_bytes, known io_written_bytes, flags oom, known waited_for_pool,
-    flags inferred, logs stdout, logs stderr,
+    known submitted_ns, known worker, known node, flags inferred, logs stdout, logs stderr,
 }
 
 table! { Chain: always class, always stage, always attempt, always start_ns, always end_ns, }

@@ -40,10 +40,12 @@ pub(super) struct Dropped {
 
 /// The events of a span, and how many could not be read.
 pub(super) fn events(span: Span<'_>) -> (Vec<Event>, u32) {
+    let shift = span.shift();
     list(span, Part::Events, |event| {
         Some(Event {
             name: text(event, &["name"]),
-            time: time(first(event, &["time", "timestamp", "time_unix_nano", "timeUnixNano"])?)?,
+            time: time(first(event, &["time", "timestamp", "time_unix_nano", "timeUnixNano"])?)?
+                .saturating_add_signed(shift),
             attributes: attributes(event.get("attributes")),
             dropped: dropped_attributes(event),
         })

@@ -6,7 +6,7 @@ use super::{FailedStep, Group};
 use crate::conventions::attr;
 use crate::trace::load::Trace;
 use crate::trace::model::Attempt;
-use crate::trace::span::{NONE, Span, Status};
+use crate::trace::span::{Kind, NONE, Span, Status};
 
 /// How far a span may reach beyond its attempt before that is worth a word, ns: some SDKs tell whole milliseconds.
 const TOLERANCE: u64 = 1_000_000;
@@ -25,7 +25,7 @@ pub(super) fn spans<'a>(trace: &'a Trace, groups: &mut [Group<'_>], group_of: &[
     let mut path: Vec<Span<'a>> = Vec::new();
     for span in trace.spans().filter(in_tree) {
         let group = &mut groups[group_of[span.index()] as usize];
-        let within = Envelope::of(group.attempt);
+        let within = group.within;
         let (start, end) = within.cut(span);
         let from = start.max(group.covered_until);
         if from < end {
@@ -37,8 +37,8 @@ pub(super) fn spans<'a>(trace: &'a Trace, groups: &mut [Group<'_>], group_of: &[
         group.clock_skew += u64::from(span.clamped() || is_true(span, attr::CLOCK_SKEW));
         let parent = parent_in(span);
         if parent.is_none() && span.parent_span_id().is_some() {
-            let attempt = span.parent().is_some_and(|above| above.index() == group.attempt.span);
-            group.orphans += u64::from(!attempt);
+            let below_attempt = span.parent().is_some_and(|above| is_attempt(above, group.attempt));
+            group.orphans += u64::from(!below_attempt);
         }
         if let Some(above) = parent {
             let (lower, upper) = within.cut(above);
@@ -80,7 +80,7 @@ pub(super) fn spans<'a>(trace: &'a Trace, groups: &mut [Group<'_>], group_of: &[
         }
     }
     for span in trace.spans().filter(in_tree) {
-        let within = Envelope::of(groups[group_of[span.index()] as usize].attempt);
+        let within = groups[group_of[span.index()] as usize].within;
         let (start, end) = within.cut(span);
         tree.add(
             nodes[span.index()],
@@ -95,16 +95,32 @@ pub(super) fn spans<'a>(trace: &'a Trace, groups: &mut [Group<'_>], group_of: &[
     failed_child
 }
 
-/// The time of an attempt.
+/// Whether a span is the attempt's own, or its worker's view of it.
+fn is_attempt(span: Span<'_>, attempt: &Attempt) -> bool {
+    let is = |span: Span<'_>| span.index() == attempt.span;
+    is(span) || (span.kind() == Kind::Worker && span.parent().is_some_and(is))
+}
+
+/// The time of an attempt, by the clock of the spans that it sent.
 #[derive(Clone, Copy)]
-struct Envelope {
+pub(super) struct Envelope {
     start: u64,
+    /// What is counted ends here.
     end: u64,
+    /// What is beyond this does not fit.
+    last: u64,
 }
 
 impl Envelope {
-    fn of(attempt: &Attempt) -> Self {
-        Self { start: attempt.start, end: attempt.end.max(attempt.start) }
+    pub(super) fn of(attempt: &Attempt, worker: Option<Span<'_>>) -> Self {
+        let (start, last) = match worker {
+            None => (attempt.start, attempt.end),
+            Some(worker) if worker.inferred() => (worker.start_time(), u64::MAX),
+            Some(worker) => (worker.start_time(), worker.end_time()),
+        };
+        let last = last.max(start);
+        // A worker can't have had more time than the host saw.
+        Self { start, end: last.min(start.saturating_add(attempt.duration())), last }
     }
 
     /// A span's time within the attempt.
@@ -113,7 +129,8 @@ impl Envelope {
     }
 
     fn is_left_by(self, span: Span<'_>) -> bool {
-        span.start_time().saturating_add(TOLERANCE) < self.start || span.end_time() > self.end.saturating_add(TOLERANCE)
+        span.start_time().saturating_add(TOLERANCE) < self.start
+            || span.end_time() > self.last.saturating_add(TOLERANCE)
     }
 }
 

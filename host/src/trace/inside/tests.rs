@@ -1,5 +1,7 @@
 //! Spans as a file tells them, folded, against the definitions told in another way.
 
+mod remote;
+
 use super::*;
 use crate::conventions::attr;
 use crate::trace::span::Span;

@@ -4,7 +4,7 @@
 use super::Trace;
 use super::element::Draft;
 use super::values::Time;
-use crate::conventions::attr;
+use crate::conventions::{attr, origin};
 use crate::trace::span::{Arena, Interner, Kind, NONE, Record, bytes, flag};
 use crate::trace::warnings::{Mark, Sort, Warnings};
 use std::collections::HashMap;
@@ -81,6 +81,7 @@ impl Builder {
                 trace_ids: Vec::new(),
                 by_id: Vec::new(),
                 native: false,
+                shifts: HashMap::new(),
                 foreign_stages: Vec::new(),
                 warnings: Warnings::default(),
             },
@@ -150,8 +151,10 @@ impl Builder {
                 })
             }
         };
-        let from_host = draft.origin.is_none() && draft.kind != Kind::Other;
-        let kind = if from_host { draft.kind } else { Kind::Other };
+        let from_host = draft.origin.is_none() && !matches!(draft.kind, Kind::Other | Kind::Worker);
+        let by_worker = || draft.origin.is_some_and(|of| self.trace.origins.text(of.into()) == origin::WORKER);
+        let is_known = from_host || (draft.kind == Kind::Worker && by_worker());
+        let kind = if is_known { draft.kind } else { Kind::Other };
         self.trace.native |= matches!(kind, Kind::Run | Kind::Stage | Kind::Attempt);
         self.head.clear();
         bytes::put_bytes(&mut self.head, name.as_bytes());

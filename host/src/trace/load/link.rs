@@ -12,12 +12,13 @@ impl Trace {
         self.order();
         let ids = self.drop_duplicates();
         self.link(ids);
+        self.mark_workers();
         self.find_missing_ends();
         self.assign_stages();
     }
 
     /// Start order; equal starts by id, so that the order in the file does not matter.
-    fn order(&mut self) {
+    pub(super) fn order(&mut self) {
         let key = |record: &Record| (record.start, record.span_id, record.end);
         if !self.records.is_sorted_by_key(key) {
             self.records.sort_by_key(key);
@@ -25,7 +26,7 @@ impl Trace {
     }
 
     /// Id, trace and index of the records with an id, in this order.
-    fn index_ids(&self) -> Vec<(u64, u32, u32)> {
+    pub(super) fn index_ids(&self) -> Vec<(u64, u32, u32)> {
         let mut ids: Vec<_> = (0u32..)
             .zip(&self.records)
             .filter(|(_, record)| record.span_id != 0)
@@ -62,7 +63,7 @@ impl Trace {
     }
 
     /// Finds parents, and cuts circles.
-    fn link(&mut self, ids: Vec<(u64, u32, u32)>) {
+    pub(super) fn link(&mut self, ids: Vec<(u64, u32, u32)>) {
         let mut wanted: Vec<_> = (0u32..)
             .zip(&self.records)
             .filter(|(_, record)| record.parent_id != 0)
@@ -109,7 +110,7 @@ impl Trace {
     }
 
     /// Gives spans without an end the last sign of life: the latest end below them; a root the last time in the
-    /// file (report spans aside, which come after the run).
+    /// file (report spans aside, which come after the run). A worker's clock says nothing about the host's spans.
     fn find_missing_ends(&mut self) {
         if self.records.iter().all(|record| record.flags & flag::NO_END == 0) {
             return;
@@ -123,12 +124,13 @@ impl Trace {
         let mut ready: Vec<u32> =
             (0..self.records.len() as u32).filter(|&index| children[index as usize] == 0).collect();
         while let Some(index) = ready.pop() {
-            let Record { parent, end, kind, .. } = self.records[index as usize];
+            let Record { parent, end, kind, flags, .. } = self.records[index as usize];
             if parent == NONE {
                 continue;
             }
             let above = &mut self.records[parent as usize];
-            if above.flags & flag::NO_END != 0 && kind != Kind::Report {
+            let same_clock = flags & flag::WORKER == above.flags & flag::WORKER;
+            if above.flags & flag::NO_END != 0 && kind != Kind::Report && same_clock {
                 above.end = above.end.max(end);
             }
             children[parent as usize] -= 1;
@@ -136,13 +138,13 @@ impl Trace {
                 ready.push(parent);
             }
         }
-        let is_report = |record: &Record| record.kind == Kind::Report;
-        let last = self.records.iter().filter(|r| !is_report(r)).map(|r| r.end).max().unwrap_or(0);
+        let apart = |record: &Record| record.kind == Kind::Report || record.flags & flag::WORKER != 0;
+        let last = self.records.iter().filter(|r| !apart(r)).map(|r| r.end).max().unwrap_or(0);
         let mut count = 0u64;
         for record in &mut self.records {
             if record.flags & flag::NO_END != 0 {
                 count += 1;
-                if record.parent == NONE && !is_report(record) {
+                if record.parent == NONE && !apart(record) {
                     record.end = record.end.max(last);
                 }
             }

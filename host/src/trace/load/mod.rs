@@ -9,6 +9,7 @@
 //! | `values` | one scalar: a time, an id, a status word |
 //! | `builder` | drafts into records |
 //! | `link` | all records together: order, duplicates, parents, ends, stages |
+//! | `workers` | which spans were made on a worker, and shifting them where that is asked for |
 //!
 //! What a span's attributes mean for a run belongs in `model`; this module only resolves ids, order and ends.
 
@@ -18,12 +19,16 @@ mod element;
 mod link;
 mod reader;
 mod values;
+mod workers;
 
-use super::span::{Arena, Interner, NONE, Record, Span, flag};
+use super::span::{Arena, Interner, NONE, Place, Record, Span, flag};
 use super::warnings::{Sort, Warnings};
 use builder::Builder;
 use reader::{Reader, Step};
+use std::collections::HashMap;
 use std::io::BufRead;
+
+pub use workers::Aligned;
 
 /// Most spans of one trace: indices are 32 bits.
 const MAX_SPANS: usize = NONE as usize - 1;
@@ -86,6 +91,8 @@ pub struct Trace {
     pub(super) native: bool,
     /// In a trace that is not native: the spans that count as stages.
     pub(super) foreign_stages: Vec<u32>,
+    /// By how much spans were shifted; empty unless that was asked for.
+    pub(super) shifts: HashMap<Place, i64>,
     pub(super) warnings: Warnings,
 }
 

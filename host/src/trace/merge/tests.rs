@@ -1,4 +1,5 @@
 use super::*;
+use crate::trace::tests::simulator::{plan, simulate};
 use proptest::prelude::*;
 
 const WORKED: &str = include_str!("../testdata/worked_example.json");
@@ -68,6 +69,35 @@ fn spans_without_an_id_are_kept_as_often_as_one_file_has_them() {
 fn a_failing_writer_is_an_error() {
     let mut full = [0; 100];
     assert!(merge(vec![load(WORKED)], &mut &mut full[..]).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// However the workers' spans are spread over files, whatever the order of those and however often one is given.
+    #[test]
+    fn a_host_and_its_workers_are_one_trace(
+        plan in plan(), skew in -9_000i64..9_000, files in 1usize..5, of in prop::collection::vec(0usize..5, 40), seed: usize, again: bool,
+    ) {
+        let run = simulate(&plan);
+        let (host, made) = (run.spans(), run.worker_spans(skew));
+        let file = |spans: &[String]| format!("[\n{}\n]\n", spans.join(",\n"));
+        let (whole, counts) = merged(&[&file(&[host.clone(), made.clone()].concat())]);
+        prop_assert_eq!(counts.spans as usize, host.len() + made.len());
+        let mut parts = vec![Vec::new(); files];
+        for (at, span) in made.iter().enumerate() {
+            parts[of[at % of.len()] % files].push(span.clone());
+        }
+        let mut texts: Vec<String> = parts.iter().map(|part| file(part)).chain([file(&host)]).collect();
+        if again {
+            texts.push(texts[seed % texts.len()].clone());
+        }
+        let turn = seed % texts.len();
+        texts.rotate_left(turn);
+        let (together, _) = merged(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+        prop_assert_eq!(&together, &whole);
+        prop_assert_eq!(together.matches(r#""x.unknown":{"deep":[1,null]}"#).count(), made.len() / 2);
+    }
 }
 
 /// Files with few ids and times, so that they collide in every way.

@@ -54,6 +54,8 @@ pub struct StageTimes<'a> {
 /// An attempt of a [`Timeline`]: half-open `[start, end)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AttemptTimes {
+    /// When it was given to an executor that starts it later; `None` where that was its start.
+    pub submitted: Option<u64>,
     /// Start.
     pub start: u64,
     /// End.
@@ -70,6 +72,11 @@ impl AttemptTimes {
     /// Nanoseconds.
     pub fn duration(&self) -> u64 {
         self.end.saturating_sub(self.start)
+    }
+
+    /// From when on it held a slot of the host.
+    pub fn slot_taken(&self) -> u64 {
+        self.submitted.unwrap_or(self.start)
     }
 }
 
@@ -96,9 +103,12 @@ impl<'a> Timeline<'a> {
                 .iter()
                 .map(|attempt| {
                     let (start, end) = (within(attempt.start), within(attempt.end));
-                    let pause = previous_end.map_or(0, |previous| start.saturating_sub(previous));
+                    let submitted = attempt.submitted.map(|submitted| within(submitted).min(start));
+                    let began = submitted.unwrap_or(start);
+                    let pause = previous_end.map_or(0, |previous| began.saturating_sub(previous));
                     previous_end = Some(end);
                     AttemptTimes {
+                        submitted,
                         start,
                         end,
                         backoff: attempt.backoff_ns.min(pause),

@@ -1,7 +1,7 @@
 //! How many attempts run at each instant, and what follows from that alone: busy and idle time, the level profile,
 //! time at or above a level, weighted time.
 
-use super::Timeline;
+use super::{AttemptTimes, Timeline};
 
 /// The number of running attempts as a step function over the run.
 #[derive(Clone, Debug)]
@@ -15,9 +15,18 @@ pub struct Occupancy {
 impl Occupancy {
     /// Sweeps over all attempts. Intervals are half-open: touching ones do not overlap, empty ones do not count.
     pub fn of(timeline: &Timeline<'_>) -> Self {
+        Self::sweep(timeline, |attempt| attempt.start)
+    }
+
+    /// The same of the slots of the host: an attempt on a cluster holds one from when it was submitted.
+    pub fn of_slots(timeline: &Timeline<'_>) -> Self {
+        Self::sweep(timeline, AttemptTimes::slot_taken)
+    }
+
+    fn sweep(timeline: &Timeline<'_>, from: impl Fn(&AttemptTimes) -> u64) -> Self {
         let mut events: Vec<(u64, i64)> = vec![(timeline.start, 0), (timeline.end, 0)];
-        for attempt in timeline.attempts().filter(|a| a.end > a.start) {
-            events.push((attempt.start, 1));
+        for attempt in timeline.attempts().filter(|a| a.end > from(a)) {
+            events.push((from(attempt), 1));
             events.push((attempt.end, -1));
         }
         events.sort_unstable();

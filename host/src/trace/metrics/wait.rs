@@ -8,9 +8,10 @@ use super::{AttemptTimes, StageTimes, Timeline};
 pub struct Queue {
     /// All of it.
     pub total_ns: u64,
-    /// While all slots were busy; `None` where the number of slots is unknown.
+    /// For a slot of the host: until it was submitted, for an attempt that a cluster ran; else while all slots were busy. `None`
+    /// where the number of slots is unknown.
     pub slot_ns: Option<u64>,
-    /// While a slot was free.
+    /// The rest: while a slot was free, and from when it was submitted to a cluster until it started there.
     pub dispatch_ns: Option<u64>,
     /// The part of it in which attempts waited for a pool; `None` where none did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,24 +50,36 @@ pub fn by_stage(timeline: &Timeline<'_>) -> Vec<u64> {
 }
 
 /// Queue of the whole run. `unlimited` says that slots are known to have no limit: then nothing ever waited for one.
-pub fn total(timeline: &Timeline<'_>, occupancy: &Occupancy, unlimited: bool) -> Queue {
+/// `held`: how many slots were held, [`Occupancy::of_slots`].
+pub fn total(timeline: &Timeline<'_>, held: &Occupancy, unlimited: bool) -> Queue {
     let total_ns = by_stage(timeline).into_iter().fold(0, u64::saturating_add);
     let (slot_ns, pool_ns) = match timeline.slots {
-        None => (unlimited.then_some(0), unlimited.then(|| in_pools(timeline, |from, to| to - from))),
+        None => (unlimited.then_some(0), unlimited.then(|| in_pools(timeline, |from, until| until - from))),
         Some(slots) => {
-            let full = occupancy.at_least(slots);
+            let full = held.at_least(slots);
             let all = timeline.stages.iter().flat_map(|stage| intervals(timeline, stage));
-            let slot = all.fold(0u64, |sum, (from, to, _)| sum.saturating_add(full.within(from, to)));
-            (Some(slot), Some(in_pools(timeline, |from, to| to - from - full.within(from, to))))
+            let of_slot = |(from, to, attempt): (u64, u64, &AttemptTimes)| {
+                let until = on_the_host(from, to, attempt);
+                // The host gives an attempt to the cluster as soon as it has a slot and what else it waits for.
+                let all_of_it = attempt.submitted.is_some() && !attempt.waited_for_pool;
+                if all_of_it { until - from } else { full.within(from, until) }
+            };
+            let slot = all.map(of_slot).fold(0u64, u64::saturating_add);
+            (Some(slot), Some(in_pools(timeline, |from, until| until - from - full.within(from, until))))
         }
     };
     let pool_ns = pool_ns.filter(|_| timeline.attempts().any(|attempt| attempt.waited_for_pool));
     Queue { total_ns, slot_ns, dispatch_ns: slot_ns.map(|slot| total_ns - slot), pool_ns }
 }
 
+/// Until when an attempt waited on the host: it was submitted, or started.
+fn on_the_host(from: u64, to: u64, attempt: &AttemptTimes) -> u64 {
+    attempt.slot_taken().clamp(from, to)
+}
+
 /// What attempts that waited for a pool waited, as `waited` measures an interval.
 fn in_pools(timeline: &Timeline<'_>, waited: impl Fn(u64, u64) -> u64) -> u64 {
     let all = timeline.stages.iter().flat_map(|stage| intervals(timeline, stage));
     let pools = all.filter(|(_, _, attempt)| attempt.waited_for_pool);
-    pools.fold(0, |sum: u64, (from, to, _)| sum.saturating_add(waited(from, to)))
+    pools.fold(0, |sum: u64, (from, to, attempt)| sum.saturating_add(waited(from, on_the_host(from, to, attempt))))
 }

@@ -1,27 +1,27 @@
 //! Spans into the model: what the attributes of run, stage and attempt spans say, in the host's own traces and in those of
 //! other writers.
 
-use super::{Attempt, Run, Stage};
-use crate::conventions::{attr, result};
+use super::{Attempt, Remote, Run, Stage};
+use crate::conventions::{attr, executor, result};
 use crate::trace::load::Trace;
-use crate::trace::span::{Kind, NONE, Span, Status};
+use crate::trace::span::{Kind, NONE, Span, Status, Value};
 use crate::trace::warnings::{Sort, Warnings};
 use std::collections::{HashMap, HashSet};
 
-fn text(span: Span<'_>, key: &str) -> Option<String> {
+pub(super) fn text(span: Span<'_>, key: &str) -> Option<String> {
     // Writers set what they do not know to nothing.
     span.attribute(key)?.as_text().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn number(span: Span<'_>, key: &str) -> Option<u64> {
+pub(super) fn number(span: Span<'_>, key: &str) -> Option<u64> {
     span.attribute(key)?.as_u64()
 }
 
-fn integer(span: Span<'_>, key: &str) -> Option<i64> {
+pub(super) fn integer(span: Span<'_>, key: &str) -> Option<i64> {
     span.attribute(key)?.as_i64()
 }
 
-fn is_true(span: Span<'_>, key: &str) -> bool {
+pub(super) fn is_true(span: Span<'_>, key: &str) -> bool {
     span.attribute(key).and_then(|value| value.as_bool()).unwrap_or(false)
 }
 
@@ -39,10 +39,36 @@ fn result_word(span: Span<'_>, key: &str) -> String {
     })
 }
 
-fn attempt(span: Span<'_>) -> Attempt {
+/// When an attempt was submitted, where that is told apart, and when it began to run. Its span begins with the first.
+fn beginning(span: Span<'_>, remote: Option<&Remote>, warnings: &mut Warnings) -> (Option<u64>, u64) {
+    let (submitted, end) = (span.start_time(), span.end_time());
+    let Some(told) = span.attribute(attr::STARTED_TIME).filter(|told| *told != Value::Null) else {
+        // One that never started waited until its end.
+        let never = remote.is_some_and(|remote| remote.executor == executor::RAY);
+        return if never { (Some(submitted), end) } else { (None, submitted) };
+    };
+    let started = told.as_u64();
+    let (taken, why) = match started {
+        Some(started) if started < submitted => (submitted, "is before it was submitted; that was taken for it"),
+        Some(started) if started > end => (end, "is after its end, which was taken for it"),
+        Some(started) => return (Some(submitted), started),
+        None => (submitted, "is no time; when it was submitted was taken for it"),
+    };
+    warnings.push(Sort::Model, || {
+        let stage = text(span, attr::STAGE_ID).unwrap_or_else(|| span.name().to_owned());
+        let number = number(span, attr::ATTEMPT).unwrap_or(0);
+        format!("the start of attempt {number} of stage {stage} ({}) {why}", attr::STARTED_TIME)
+    });
+    (Some(submitted), taken)
+}
+
+fn attempt(span: Span<'_>, warnings: &mut Warnings) -> Attempt {
+    let remote = Remote::of(span);
+    let (submitted, start) = beginning(span, remote.as_deref(), warnings);
     Attempt {
         number: number(span, attr::ATTEMPT).unwrap_or(0),
-        start: span.start_time(),
+        submitted,
+        start,
         end: span.end_time(),
         result: result_word(span, attr::TASK_RESULT),
         exit_code: integer(span, attr::EXIT_CODE),
@@ -69,6 +95,7 @@ fn attempt(span: Span<'_>) -> Attempt {
         child_run: text(span, attr::CHILD_RUN),
         escaped_processes: number(span, attr::ESCAPED_PROCESSES).unwrap_or(0),
         pid: number(span, attr::PID),
+        remote,
         inferred: span.inferred(),
         span: span.index(),
     }
@@ -136,6 +163,8 @@ pub(super) fn native(trace: &Trace) -> Run {
             resumed_from: text(span, attr::RESUMED_FROM),
             parent_run: text(span, attr::PARENT_RUN),
             parent_stage: text(span, attr::PARENT_STAGE),
+            cluster_auth: text(span, attr::CLUSTER_AUTH),
+            ray_version: text(span, attr::CLUSTER_RAY_VERSION),
             span: Some(span.index()),
             ..Run::default()
         },
@@ -144,7 +173,7 @@ pub(super) fn native(trace: &Trace) -> Run {
                 "the run's own span is missing; it was taken to last from the first start to the last time seen"
                     .to_owned()
             });
-            let spans = || trace.spans().filter(|span| !span.in_report());
+            let spans = || trace.spans().filter(|span| !span.in_report() && !span.on_worker_clock());
             Run {
                 trace_id: spans().find(|span| span.kind() != Kind::Other).map(|span| span.trace_id_hex()),
                 start: spans().map(|span| span.start_time()).min().unwrap_or(0),
@@ -155,6 +184,7 @@ pub(super) fn native(trace: &Trace) -> Run {
         }
     };
     run.has_dag = true;
+    run.outside_dispatch = outside_dispatch(trace);
 
     let ours = |span: &Span<'_>| run_above(*span).is_none_or(|above| Some(above) == run.span);
     let mut stages: Vec<Stage> = Vec::new();
@@ -189,7 +219,8 @@ pub(super) fn native(trace: &Trace) -> Run {
             stages.push(Stage { id: id.to_owned(), start: span.start_time(), inferred: true, ..Stage::default() });
             stages.len() - 1
         });
-        stages[place].attempts.push(attempt(span));
+        let attempt = attempt(span, &mut warnings);
+        stages[place].attempts.push(attempt);
     }
     for stage in &mut stages {
         stage.attempts.sort_by_key(|attempt| (attempt.number, attempt.start, attempt.end));
@@ -197,6 +228,10 @@ pub(super) fn native(trace: &Trace) -> Run {
             if attempt.number == 0 {
                 attempt.number = index;
             }
+        }
+        if let Some(first) = stage.attempts.first().filter(|first| first.submitted.is_some()) {
+            // Its span may begin when the host gave the attempt away.
+            stage.start = first.start;
         }
         stage.inferred |= stage.attempts.iter().any(|attempt| attempt.inferred);
         let found = stage.attempts.len() as u64;
@@ -216,6 +251,15 @@ pub(super) fn native(trace: &Trace) -> Run {
     run.stages = stages;
     run.warnings = warnings;
     run
+}
+
+/// Counts workers' spans that the host found outside their dispatch.
+fn outside_dispatch(trace: &Trace) -> u64 {
+    if trace.keys.get(attr::OUTSIDE_DISPATCH).is_none() {
+        return 0;
+    }
+    let outside = |span: &Span<'_>| span.kind() == Kind::Worker && is_true(*span, attr::OUTSIDE_DISPATCH);
+    trace.spans().filter(outside).count() as u64
 }
 
 /// Looks for what does not fit together.
@@ -242,13 +286,14 @@ fn check(run: &Run, stages: &[Stage], warnings: &mut Warnings) {
 
 /// A trace of another writer (`DESIGN` 6): the children of each root span are its stages, one attempt each.
 pub(super) fn foreign(trace: &Trace) -> Run {
+    let mut warnings = Warnings::default();
     let mut stages: Vec<Stage> = trace
         .foreign_stages
         .iter()
         .filter_map(|index| trace.span(*index as usize))
         .map(|span| Stage {
             needs: None,
-            attempts: vec![Attempt { number: 1, ..attempt(span) }],
+            attempts: vec![Attempt { number: 1, ..attempt(span, &mut warnings) }],
             ..stage(span, span.name())
         })
         .collect();
@@ -273,7 +318,6 @@ pub(super) fn foreign(trace: &Trace) -> Run {
         span: single_root.map(|span| span.index()),
         ..Run::default()
     };
-    let mut warnings = Warnings::default();
     if !trace.is_empty() {
         warnings.push(Sort::Model, || {
             "no span of this trace is marked as run, stage or attempt: the children of each root span were taken for \

@@ -6,6 +6,7 @@ mod foreign;
 mod loading;
 mod paging;
 mod properties;
+mod remote;
 pub(in crate::trace) mod simulator;
 mod worked_example;
 

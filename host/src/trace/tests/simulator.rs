@@ -1,5 +1,6 @@
 //! A small list scheduler that makes random runs: stages start in declared order as soon as they are ready and a slot
-//! is free; with retries, back-off, cache, skips, triggers, conditions, failures that are allowed, pools and cancellation. Written apart from the metrics, on purpose.
+//! is free; with retries, back-off, cache, skips, triggers, conditions, failures that are allowed, pools, cancellation, and stages on a
+//! cluster, which start some time after they were submitted. Written apart from the metrics, on purpose.
 
 use proptest::prelude::*;
 use std::fmt::Write;
@@ -21,6 +22,8 @@ pub(in crate::trace) struct Spec {
     /// Its condition does not hold.
     pub unwanted: bool,
     pub allow_failure: bool,
+    /// On a cluster: from when an attempt is submitted until it starts.
+    pub remote: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,6 +38,10 @@ pub(in crate::trace) struct Plan {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::trace) struct Attempt {
+    /// On a cluster.
+    pub submitted: Option<u64>,
+    /// It waits in the cluster, and may never do anything else.
+    pub waiting: bool,
     pub start: u64,
     pub end: u64,
     pub backoff: u64,
@@ -79,6 +86,7 @@ pub(in crate::trace) fn plan() -> impl Strategy<Value = Plan> {
             prop_oneof![5 => Just("all"), 2 => Just("any"), 1 => Just("always")],
             prop::bool::weighted(0.1),
             prop::bool::weighted(0.3),
+            prop::option::weighted(0.3, 0u64..12),
         ),
     );
     let stages = prop::collection::vec(spec, 0..16);
@@ -92,7 +100,7 @@ pub(in crate::trace) fn plan() -> impl Strategy<Value = Plan> {
                         if index == 0 { Vec::new() } else { needs.iter().map(|need| need.index(index)).collect() };
                     needs.sort_unstable();
                     needs.dedup();
-                    let (pool, trigger, unwanted, allow_failure) = flow;
+                    let (pool, trigger, unwanted, allow_failure, remote) = flow;
                     let pool = pool && dispatch > 0;
                     Spec {
                         needs,
@@ -105,6 +113,7 @@ pub(in crate::trace) fn plan() -> impl Strategy<Value = Plan> {
                         trigger,
                         unwanted,
                         allow_failure,
+                        remote,
                     }
                 })
                 .collect(),
@@ -187,8 +196,18 @@ pub(in crate::trace) fn simulate(plan: &Plan) -> SimRun {
                 && not_before <= now
                 && (plan.slots == 0 || running < plan.slots)
             {
-                let end = now + plan.stages[index].attempts[stages[index].attempts.len()];
-                stages[index].attempts.push(Attempt { start: now, end, backoff, result: "success" });
+                let remote = plan.stages[index].remote;
+                let start = now + remote.unwrap_or(0);
+                let end = start + plan.stages[index].attempts[stages[index].attempts.len()];
+                let submitted = remote.map(|_| now);
+                stages[index].attempts.push(Attempt {
+                    submitted,
+                    waiting: false,
+                    start,
+                    end,
+                    backoff,
+                    result: "success",
+                });
                 state[index] = State::Running { end };
             }
         }
@@ -211,6 +230,8 @@ pub(in crate::trace) fn simulate(plan: &Plan) -> SimRun {
                 stages[index].end = now;
                 if let (State::Running { .. }, Some(last)) = (state[index], stages[index].attempts.last_mut()) {
                     last.end = now;
+                    last.waiting = last.start > now;
+                    last.start = last.start.min(now);
                     last.result = "cancellation";
                 }
             }
@@ -251,6 +272,7 @@ impl SimRun {
             stage.ready = stage.ready.map(&change);
             stage.end = change(stage.end);
             for attempt in &mut stage.attempts {
+                attempt.submitted = attempt.submitted.map(&change);
                 (attempt.start, attempt.end) = (change(attempt.start), change(attempt.end));
                 attempt.backoff *= scale;
             }
@@ -304,7 +326,8 @@ impl SimRun {
             if let Some(ready) = stage.ready {
                 let _ = write!(attributes, r#","forensic.ready_time":{ready}"#);
             }
-            let start = stage.attempts.first().map_or(stage.end, |first| first.start);
+            // The host may begin a stage's span when it submits the first attempt.
+            let start = stage.attempts.first().map_or(stage.end, |first| first.submitted.unwrap_or(first.start));
             let id = 1000 * (index as u64 + 1);
             spans.push(span(&stage.id, start, stage.end, stage.result, &attributes, id, "\"0000000000000001\""));
             for (number, attempt) in (1u64..).zip(&stage.attempts) {
@@ -318,8 +341,43 @@ impl SimRun {
                 if stage.pool && number == 1 {
                     attributes += r#","forensic.waited_for_pool":"gpu""#;
                 }
+                if attempt.submitted.is_some() {
+                    attributes += r#","forensic.executor":"ray""#;
+                    if !attempt.waiting {
+                        let _ = write!(attributes, r#","forensic.started_time":{}"#, attempt.start);
+                    }
+                }
                 let parent = format!("\"{id:016x}\"");
-                spans.push(span("sh", attempt.start, attempt.end, attempt.result, &attributes, id + number, &parent));
+                let start = attempt.submitted.unwrap_or(attempt.start);
+                spans.push(span("sh", start, attempt.end, attempt.result, &attributes, id + number, &parent));
+            }
+        }
+        spans
+    }
+
+    /// The spans that workers made of the attempts on the cluster, one text each: their own, and one of the stage's below it.
+    /// `skew`: the workers' clocks minus the host's.
+    pub(in crate::trace) fn worker_spans(&self, skew: i64) -> Vec<String> {
+        let mut spans = Vec::new();
+        for (index, stage) in self.stages.iter().enumerate() {
+            for (number, attempt) in (1u64..).zip(&stage.attempts).filter(|(_, a)| a.submitted.is_some() && !a.waiting)
+            {
+                let attempt_id = 1000 * (index as u64 + 1) + number;
+                let own = 1 << 32 | attempt_id;
+                let [start, end] = [attempt.start, attempt.end].map(|time| time.saturating_add_signed(skew));
+                let of = format!(r#""forensic.stage.id":"{}","forensic.attempt":{number}"#, stage.id);
+                let worker = format!(
+                    r#""forensic.origin":"worker","forensic.kind":"worker",{of},"forensic.worker":"w{}""#,
+                    index % 3
+                );
+                let sent = format!(r#""forensic.origin":"otlp",{of},"x.unknown":{{"deep":[1,null]}}"#);
+                for (name, attributes, id, parent) in
+                    [("sh@w", worker, own, attempt_id), ("step", sent, 1 << 33 | attempt_id, own)]
+                {
+                    spans.push(format!(
+                        r#"{{"name":"{name}","start_time":{start},"end_time":{end},"duration_ms":0,"status":"Success","attributes":{{{attributes}}},"trace_id":"000000000000000000000000000000aa","span_id":"{id:016x}","parent_span_id":"{parent:016x}"}}"#
+                    ));
+                }
             }
         }
         spans

@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver};
 
 use super::{EndSignal, LocalExecutor};
 use crate::clock::{Clock, UnixNanos};
-use crate::dag::{AttemptEnd, AttemptSpec, Executor, Exit, LaunchError, RunningAttempt};
+use crate::dag::{AttemptEnd, AttemptEvent, AttemptSpec, Executor, Exit, Fate, LaunchError, RunningAttempt};
 use crate::pipeline::Command;
 use crate::redact::{Redactor, Rules};
 
@@ -60,6 +60,7 @@ impl Bench {
     ) -> Result<Live, LaunchError> {
         let (told, ended) = mpsc::channel();
         let spec = AttemptSpec {
+            placement: None,
             command,
             workdir: self.folder.path(),
             env,
@@ -67,7 +68,13 @@ impl Bench {
             stderr: File::create(self.folder.path().join("err")).unwrap(),
             redactor: &self.redactor,
         };
-        let attempt = self.executor.launch(spec, Box::new(move |time| told.send(time).unwrap()))?;
+        let attempt = self.executor.launch(
+            spec,
+            Box::new(move |event| match event {
+                AttemptEvent::Ended(time) => told.send(time).unwrap(),
+                other => panic!("{other:?} of a process that starts at once"),
+            }),
+        )?;
         Ok(Live { attempt, ended })
     }
 
@@ -109,10 +116,18 @@ impl Bench {
     }
 }
 
+/// How it ended.
+fn end(attempt: Box<dyn RunningAttempt>) -> AttemptEnd {
+    match attempt.finish().fate {
+        Fate::Ended(end) => end,
+        Fate::Fault(fault) => panic!("{fault:?}"),
+    }
+}
+
 impl Live {
     fn finish(self) -> AttemptEnd {
         self.ended.recv().unwrap();
-        self.attempt.finish().unwrap()
+        end(self.attempt)
     }
 }
 
@@ -123,7 +138,7 @@ fn an_attempt_ends_with_its_exit_code_and_time() {
         let Live { attempt, ended } = bench.launch("sleep 0.05; echo done; exit 3");
         let time = ended.recv().unwrap();
         assert!(time >= start + 50_000_000 && time <= bench.clock.now());
-        assert_eq!(attempt.finish().unwrap().exit, Exit::Code(3));
+        assert_eq!(end(attempt).exit, Exit::Code(3));
         assert_eq!(bench.text("out"), "done\n");
     }
 }
@@ -157,7 +172,15 @@ fn a_program_that_is_not_there_is_told_and_nothing_is_left() {
     let (out, err) = (File::create("/dev/null").unwrap(), File::create("/dev/null").unwrap());
     let (command, env) = (Command::Shell("true".into()), Vec::new());
     let workdir = bench.folder.path();
-    let spec = AttemptSpec { command: &command, workdir, env, stdout: out, stderr: err, redactor: &bench.redactor };
+    let spec = AttemptSpec {
+        placement: None,
+        command: &command,
+        workdir,
+        env,
+        stdout: out,
+        stderr: err,
+        redactor: &bench.redactor,
+    };
     let error = bench.executor.launch(spec, Box::new(|_| {})).err().unwrap();
     let expected = format!("can't start \"/bin/sh\": its working folder {} is not there", workdir.display());
     assert_eq!(error.to_string(), expected);
@@ -220,6 +243,6 @@ fn a_process_is_collected_once_and_not_before_its_end() {
     attempt.terminate();
     ended.recv().unwrap();
     assert!(fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") Z"));
-    assert_eq!(attempt.finish().unwrap().exit, Exit::Signal(libc::SIGTERM));
+    assert_eq!(end(attempt).exit, Exit::Signal(libc::SIGTERM));
     assert!(!Path::new(&format!("/proc/{pid}")).exists());
 }

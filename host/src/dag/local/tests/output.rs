@@ -133,7 +133,7 @@ fn a_process_that_left_the_group_does_not_hold_the_attempt() {
         let time = ended.recv().unwrap();
         // The end is the process's, not that of the wait for its output.
         assert!(bench.clock.now() - time >= 200_000_000);
-        let end = attempt.finish().unwrap();
+        let end = super::end(attempt);
         assert_eq!(end.exit, Exit::Code(0));
         assert!(end.output_left_open);
         assert_eq!(bench.text("out"), "out\n");

@@ -37,6 +37,7 @@ use tokio::time::Instant;
 
 pub use destination::Destination;
 pub use environment::ConfigError;
+pub(crate) use tail::Tail;
 use worker::{Shared, Worker};
 
 /// How much longer than its limit [`Forwarder::finish`] may wait for a runtime that does not answer.

@@ -19,29 +19,37 @@ const OPEN: &[u8] = b"{\"open\":";
 
 /// Some lines of the journal.
 #[derive(Debug, Default)]
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     /// The spans as a JSON array.
-    pub(super) text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// Spans in it, and those that were too large for it.
-    pub(super) spans: u64,
-    pub(super) too_large: u64,
+    pub(crate) spans: u64,
+    pub(crate) too_large: u64,
     /// There may be more behind it.
-    pub(super) more: bool,
+    pub(crate) more: bool,
 }
 
 /// Reads a file that grows at its end. Its own place in it is all that it keeps, so the file may be shared.
-pub(super) struct Tail {
+pub(crate) struct Tail {
     file: Arc<File>,
     /// Where in the file `buffer` begins: behind the last line that was given out.
     offset: u64,
     buffer: Vec<u8>,
+    /// See [`MAX_CHUNK`].
+    max_chunk: usize,
     /// The line at `offset` is too long; this is what was seen of it.
     stepping_over: Option<Seen>,
 }
 
 impl Tail {
-    pub(super) fn new(file: Arc<File>) -> Self {
-        Self { file, offset: 0, buffer: Vec::new(), stepping_over: None }
+    pub(crate) fn new(file: Arc<File>) -> Self {
+        Self { file, offset: 0, buffer: Vec::new(), max_chunk: MAX_CHUNK, stepping_over: None }
+    }
+
+    /// With smaller chunks.
+    pub(crate) fn with_chunks_of(mut self, bytes: usize) -> Self {
+        self.max_chunk = bytes;
+        self
     }
 
     /// Where the lines end that were given out, in bytes.
@@ -50,7 +58,7 @@ impl Tail {
     }
 
     /// The next lines. A last line without its line break is left for later.
-    pub(super) fn next(&mut self) -> io::Result<Chunk> {
+    pub(crate) fn next(&mut self) -> io::Result<Chunk> {
         let mut chunk = Chunk { text: vec![b'['], ..Chunk::default() };
         let mut at = 0;
         loop {
@@ -69,7 +77,7 @@ impl Tail {
                 seen.add(line);
                 chunk.too_large += u64::from(seen.is_span());
             } else if looks_like_span(line) {
-                if chunk.spans > 0 && chunk.text.len() + length > MAX_CHUNK {
+                if chunk.spans > 0 && chunk.text.len() + length > self.max_chunk {
                     chunk.more = true;
                     break;
                 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Limits of the port, for all senders together.
 #[derive(Debug, Clone)]
 pub struct ReceiverLimits {
@@ -42,7 +44,7 @@ impl Default for ReceiverLimits {
 }
 
 /// What one attempt may have written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Allowance {
     /// Number of spans.
     pub spans: u64,

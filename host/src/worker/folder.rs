@@ -1,0 +1,113 @@
+//! The worker's own folder on its node: the journal of its spans lies there until the host has everything.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+use super::protocol::{Ended, Job};
+use crate::files;
+
+/// What the folder's last file is called: the `ended` that could not be sent.
+const ENDED: &str = "ended.json";
+/// The socket that takes orders.
+const SOCKET: &str = "control";
+/// Longest path of a socket (sun_path of unix(7), less its end).
+const SOCKET_MAX: usize = 107;
+/// Digits that tell sockets apart which could not lie in their folder.
+const DIGITS: usize = 12;
+/// Another worker may tidy up the same parents.
+const TRIES: usize = 5;
+
+#[derive(Debug)]
+pub(super) struct OwnFolder {
+    path: PathBuf,
+    /// Its parents that are the worker's own as well.
+    below: usize,
+    socket: Option<PathBuf>,
+}
+
+impl OwnFolder {
+    /// Makes `<scratch>/<run>/<worker>/<id>`, for this user alone.
+    pub(super) fn create(job: &Job) -> Result<Self, String> {
+        let scratch = job.scratch.clone().unwrap_or_else(default_scratch);
+        let why =
+            |path: &Path, error: &io::Error| format!("the worker can't make its folder {}: {error}", path.display());
+        make(&scratch).map_err(|error| why(&scratch, &error))?;
+        let seen = fs::symlink_metadata(&scratch).map_err(|error| why(&scratch, &error))?;
+        let user = rustix::process::geteuid().as_raw();
+        if !seen.is_dir() || seen.uid() != user || seen.mode() & 0o022 != 0 {
+            return Err(format!(
+                "the scratch folder {} is not a folder that only user {user} can write to: remove it, or set TMPDIR for the \
+                 cluster's nodes",
+                scratch.display()
+            ));
+        }
+        let parent = scratch.join(&job.run).join(&job.worker);
+        let path = parent.join(&job.id);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match make(&parent).and_then(|()| DirBuilder::new().mode(0o700).create(&path)) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
+                Err(error) => return Err(why(&path, &error)),
+            }
+        }
+        let socket = [path.join(SOCKET), scratch.join(short_name(&path))];
+        let socket = socket.into_iter().find(|path| path.as_os_str().len() <= SOCKET_MAX);
+        Ok(Self { path, below: 2, socket })
+    }
+
+    pub(super) fn open(&self) -> io::Result<Dir> {
+        Dir::open_ambient_dir(&self.path, ambient_authority())
+    }
+
+    /// Where the socket is to be; `None`: every path would be too long.
+    pub(super) fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
+    }
+
+    /// Everything was delivered.
+    pub(super) fn remove(&self) {
+        self.remove_socket();
+        // What stays behind is only untidy. Parents that others use are not empty.
+        drop(fs::remove_dir_all(&self.path));
+        for parent in self.path.ancestors().skip(1).take(self.below) {
+            drop(fs::remove_dir(parent));
+        }
+    }
+
+    /// Leaves it to whoever looks for it, with the last word.
+    pub(super) fn leave(&self, ended: &Ended) {
+        self.remove_socket();
+        let written = serde_json::to_vec(ended).map_err(io::Error::from).and_then(|mut text| {
+            text.push(b'\n');
+            files::write_bytes(&self.open()?, ENDED, &text)
+        });
+        // Nobody listens who could be told.
+        drop(written);
+    }
+
+    fn remove_socket(&self) {
+        if let Some(socket) = &self.socket {
+            drop(fs::remove_file(socket));
+        }
+    }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn default_scratch() -> PathBuf {
+    std::env::temp_dir().join(format!("forensic-host-{}", rustix::process::geteuid().as_raw()))
+}
+
+fn short_name(path: &Path) -> String {
+    let digest = files::sha256(path.as_os_str().as_encoded_bytes());
+    format!("control-{}", &digest[..DIGITS])
+}
