@@ -66,6 +66,7 @@ fn the_example_runs_and_its_report_holds_every_section_with_numbers() {
     assert!(report["summary"]["speedup"].as_f64().unwrap() > 1.0);
 
     killed_and_resumed(&bench, &python);
+    crate::ray::the_same_there(&bench);
 }
 
 /// `run example/pipeline.toml` with these arguments.
@@ -148,7 +149,7 @@ fn files(run: &Path, folder: &str) -> Vec<String> {
 }
 
 /// The runs' ids are words of one letter; whatever else is such a word is so on both sides.
-fn without_ids(text: &str) -> String {
+pub(crate) fn without_ids(text: &str) -> String {
     let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
     let masked = words.map(|word| match word.strip_prefix(['R', 'H', 'S']) {
         Some(rest) if rest.chars().all(|c| !c.is_ascii_alphanumeric()) => format!("RUN{rest}"),

@@ -3,42 +3,41 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, python, shared};
 use super::trial::Trial;
-use crate::support::{Trace, workspace};
+use crate::example::without_ids;
+use crate::support::{Bench, Trace, workspace};
 
 /// The example's stages.
 const STAGES: usize = 51;
 
-/// The example, on Ray or here, with its Python packages.
-fn run<'a>(cluster: &'a Cluster, executor: &str) -> Trial<'a> {
-    let trial = Trial::new(cluster, "", "");
+/// The run of `example.rs` again, on a cluster. Called there, as the run here takes a minute.
+pub(crate) fn the_same_there(here: &Bench) {
+    let Some(cluster) = shared() else { return };
+    let there = run(cluster);
+    the_same_report(here, &there);
+    every_span_once(&here.trace(), &there.trace());
+    worker_files_make_the_trace(&there);
+}
+
+/// The example on Ray, with an id that [`without_ids`] masks.
+fn run(cluster: &Cluster) -> Trial<'_> {
+    let mut trial = Trial::new(cluster, "", "");
+    trial.id = "S".to_owned();
+    trial.patience = Duration::from_secs(400);
     let file = workspace().join("example/pipeline.toml");
-    let mut command = trial.command(&["run", file.to_str().unwrap(), "--run-id", &trial.id, "--executor", executor]);
-    let ray = python().unwrap();
-    let bin = match executor {
-        "ray" => {
-            command.args(["--ray-address", cluster.address()]);
-            // The bridge's `python3`; stages have the cluster's PATH.
-            ray.parent().unwrap().as_os_str().to_owned()
-        }
-        _ => std::env::var_os("EXAMPLE_PYTHON_BIN").unwrap(),
-    };
-    let mut path = bin;
+    let arguments = ["--run-id", "S", "--executor", "ray", "--ray-address", cluster.address()];
+    let mut command = trial.command(&["run", file.to_str().unwrap()]);
+    // The bridge's `python3`; stages have the cluster's PATH.
+    let mut path = python().unwrap().parent().unwrap().as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    assert_eq!(
-        trial
-            .spawn({
-                command.env("PATH", path);
-                command
-            })
-            .wait(),
-        Some(0)
-    );
+    command.args(arguments).env("PATH", path);
+    assert_eq!(trial.spawn(command).wait(), Some(0));
     trial
 }
 
@@ -89,26 +88,10 @@ fn files(folder: &Path, below: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-#[test]
-fn the_example_gives_the_same_report_on_two_nodes_and_every_span_once() {
-    let Some(cluster) = shared() else { return };
-    if std::env::var_os("EXAMPLE_PYTHON_BIN").is_none() {
-        eprintln!("SKIPPED: EXAMPLE_PYTHON_BIN is not set; tests/run sets it");
-        return;
-    }
-    let here = run(cluster, "local");
-    let there = run(cluster, "ray");
-    the_same_report(&here, &there);
-    every_span_once(&here.trace(), &there.trace());
-    worker_files_make_the_trace(&there);
-}
-
-fn the_same_report(here: &Trial<'_>, there: &Trial<'_>) {
-    let report = |trial: &Trial<'_>| {
-        let text = trial.read("reports/forensic_report.json").replace(&trial.id, "RUN");
-        serde_json::from_str::<Value>(&text).unwrap()
-    };
-    let (one, other) = (report(here), report(there));
+fn the_same_report(here: &Bench, there: &Trial<'_>) {
+    let report = |text: &str| serde_json::from_str::<Value>(&without_ids(text)).unwrap();
+    let name = "reports/forensic_report.json";
+    let (one, other) = (report(&here.read(name)), report(&there.read(name)));
     let (summary, on_ray) = (timeless(&one["summary"]), timeless(&other["summary"]));
     for (key, value) in summary.as_object().unwrap() {
         assert_eq!(*value, on_ray[key], "{key}");
@@ -123,17 +106,16 @@ fn the_same_report(here: &Trial<'_>, there: &Trial<'_>) {
     assert_eq!(told(&one), told(&other));
 
     // The stages' own results.
-    let data = |trial: &Trial<'_>| {
+    let data = |run: &Path| {
         let mut found = BTreeSet::new();
-        files(&trial.run_dir(), "data", &mut found);
+        files(run, "data", &mut found);
         found
     };
-    let names = data(here);
-    assert_eq!(names, data(there));
+    let names = data(&here.run_dir());
+    assert_eq!(names, data(&there.run_dir()));
     let mut compared = 0;
     for name in names.iter().filter(|name| !name.ends_with("audit.jsonl")) {
-        let read = |trial: &Trial<'_>| trial.read(name).replace(&trial.id, "RUN");
-        assert!(read(here) == read(there), "{name} differs");
+        assert!(without_ids(&here.read(name)) == without_ids(&there.read(name)), "{name} differs");
         compared += 1;
     }
     assert!(compared > 100, "{compared} files");

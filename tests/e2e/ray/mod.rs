@@ -3,7 +3,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `example` | the example on two nodes: the same report, every span once |
+//! | `example` | the example on two nodes: the same report, every span once (called by `example.rs`) |
 //! | `spans` | spans of stages on their way back, over every protocol; skewed clocks |
 //! | `place` | where stages run: mixed pipelines, resources, labels, a queue without end |
 //! | `faults`, `nodes`, `cut` | what is killed and lost, how it is told, and that nothing goes on |
@@ -27,3 +27,5 @@ mod secrets;
 mod ship;
 mod spans;
 mod trial;
+
+pub(crate) use example::the_same_there;

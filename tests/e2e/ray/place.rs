@@ -76,7 +76,7 @@ fn some_stages_run_here_and_some_there_and_they_share_the_run_directory() {
     assert_eq!(word("fails", "process.exit.code"), 7);
     assert!(attempt(&trace, "fails")["status_message"].as_str().unwrap().contains("it broke"));
     assert_eq!(word("killed", "forensic.signal"), 9);
-    assert_eq!(word("missing", "error.type"), "spawn_error", "{}", attempt(&trace, "missing"));
+    assert_eq!(word("missing", "error.type"), "spawn_failed", "{}", attempt(&trace, "missing"));
     assert_eq!(trace.run()["attributes"]["forensic.cluster.auth"], "token");
     assert_eq!(trace.run()["attributes"]["forensic.cluster.ray_version"], "2.60.0");
 }

@@ -7,7 +7,7 @@ use super::trial::Trial;
 
 const SECRET: &str = "decl-X7pQ2vR9sT-ray";
 /// Has a name that tells what it is.
-const NAMED: &str = "kT9vQ2mX7pLz4RwB";
+const NAMED: &str = "Vb7nQe2Lx9Rt4Zc8";
 
 /// Says the secrets on both streams, in one piece and in two, and in a span; and goes on when it is told to.
 const TELLTALE: &str = r#"

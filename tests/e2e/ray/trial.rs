@@ -12,7 +12,7 @@ use super::cluster::{Cluster, python};
 use super::process;
 use crate::support::{Bench, Trace};
 
-/// Whatever takes longer hangs.
+/// What a run may take on a machine that does other things as well.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A stage's command that would go on for ten minutes: a shell, its child, and a grandchild in a session of its own. It says so in
@@ -30,6 +30,8 @@ wait
 pub(super) struct Trial<'a> {
     pub(super) bench: Bench,
     pub(super) id: String,
+    /// Whatever takes longer hangs.
+    pub(super) patience: Duration,
     cluster: &'a Cluster,
 }
 
@@ -53,7 +55,7 @@ impl<'a> Trial<'a> {
         );
         let bench = Bench::new(&text);
         let id = format!("r{}", bench.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.'));
-        Self { bench, id, cluster }
+        Self { bench, id, patience: PATIENCE, cluster }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -123,7 +125,7 @@ impl<'a> Trial<'a> {
     pub(super) fn until(&self, what: &str, so: impl Fn() -> bool) {
         let start = Instant::now();
         while !so() {
-            assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+            assert!(start.elapsed() < self.patience, "waited in vain: {what}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -254,7 +256,7 @@ impl Running<'_> {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(start.elapsed() < PATIENCE, "forensic-host does not end");
+            assert!(start.elapsed() < self.trial.patience, "forensic-host does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -332,10 +332,13 @@ class NodeAgent:
             link.sendall(json.dumps({"t": "cancel", "force": force}).encode() + b"\n")
 
     def recover(self, run: str, worker: str, attempt: str, control: str, patience: float) -> Json:
-        """What a worker whose relay died left behind: spans that ended, those that did not, and whether it has gone."""
+        """What a worker whose relay died left behind: spans that ended, those that did not, and whether it has gone, and all
+        of its stage with it."""
         end = time.monotonic() + patience
         while not (gone := not self._listens(control)) and time.monotonic() < end:
             time.sleep(0.05)
+        # A worker that was killed itself could not end its stage.
+        gone = gone and end_marked(run, attempt)
         folder = below(scratch_folder(), f"{run}/{worker}/{attempt}")
         done, still_open = read_journal(os.path.join(folder, "forensic_trace.ndjson"))
         if gone:
@@ -359,6 +362,26 @@ class NodeAgent:
     def cleanup(self, run: str) -> None:
         """Removes what the run has left on this node; the program stays for the next run."""
         shutil.rmtree(below(scratch_folder(), run), ignore_errors=True)
+
+
+def end_marked(run: str, attempt: str, patience: float = 1.5) -> bool:
+    """Kills what says in its environment that it is of this attempt, until nothing does; False when something does not go."""
+    stage, _, number = attempt.rpartition("#")
+    marks = {"FORENSIC_RUN_ID": run, "FORENSIC_STAGE_ID": stage, "FORENSIC_ATTEMPT": number}
+    wanted = {f"{name}={value}".encode() for name, value in marks.items()}
+    end = time.monotonic() + patience
+    while True:
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/environ", "rb") as file:
+                if wanted <= set(file.read().split(b"\0")):
+                    found.append(int(entry))
+        if not found or time.monotonic() > end:
+            return not found
+        for pid in found:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def read_journal(path: str) -> tuple[list[Json], list[Json]]:
