@@ -1238,11 +1238,11 @@ class Bridge:
         """The attempts that run on a node."""
         return [one for one in self.living() if one.started and one.started["node"] == node_id]
 
-    def cluster_lost(self) -> None:
+    def cluster_lost(self, why: str) -> None:
         """Nothing more can come: all attempts fail, and the bridge ends."""
         lost = self.living() + [one for one in self.given_up if one.kind == "cluster_lost"]
         for attempt in lost:
-            attempt.fail("cluster_lost", "ClusterLost", "the head of the cluster does not answer any more")
+            attempt.fail("cluster_lost", "ClusterLost", why)
         # The nodes' agents may still be within reach: better than to wait for the nodes to see it by themselves.
         calls = []
         for attempt in lost:
