@@ -62,7 +62,8 @@ export function drawAreas(context, width, colors, state, occupancy, slots, curso
   context.textAlign = "center";
   for (const { at, label } of timeTicks(from, to, columns / 70)) {
     context.fillStyle = colors.dim;
-    context.fillText(label, x(at), FLOOR + 12);
+    // The last one may be at the very edge, which must not cut it.
+    context.fillText(label, Math.min(x(at), width - context.measureText(label).width / 2), FLOOR + 12);
     context.fillStyle = colors.line;
     context.fillRect(x(at), ROOF, 1, FLOOR - ROOF + 4);
   }

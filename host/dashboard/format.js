@@ -106,14 +106,3 @@ export function counted(n, word) {
 export function integer(n) {
   return String(Math.round(n)).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
-
-/**
- * A text of at most `max` characters.
- * @param {string} text
- * @param {number} max
- * @returns {string}
- */
-export function clip(text, max) {
-  const characters = Array.from(text.length > max * 4 ? text.slice(0, max * 4) : text);
-  return characters.length <= max && text.length <= max * 4 ? text : `${characters.slice(0, max - 1).join("")}…`;
-}

@@ -104,7 +104,7 @@ export const COLUMNS = [
   column("tries", "Tries", "Attempts", (s) => s.to - s.from || null, String),
   column("start", "Start", "After the run's start", (s) => s.start, offset),
   column("queue", "Queue", "It could have run, but waited for a slot or pool", (s) => s.queue, duration),
-  column("duration", "Duration", "The bar is its share of the run", stageDuration, duration),
+  column("duration", "Duration", "The bar: beside the longest of these", stageDuration, duration),
   column("cpu", "CPU", "Processor time of all attempts", (s) => s.cpu, duration),
   column("cores", "CPU use", "Cores in use while attempts ran", coresUsed, (cores) => `${cores.toFixed(2)} cores`),
   column("memory", "Peak memory", "The most of an attempt", (s) => s.memory, bytes),

@@ -50,6 +50,8 @@ export function mountTable(parent, model, store) {
 
   /** @type {Stage[]} */
   let rows = [];
+  // Bars are as long as a row's share of it: of a long run's whole, most would be dots.
+  let longest = 1;
   /** @type {import("./rows.js").Column[]} */
   let columns = [];
   let version = -1;
@@ -89,7 +91,7 @@ export function mountTable(parent, model, store) {
       if (key === "usual" && stage.change === "slower") cell.classList.add("mark-allowed");
       if (key === "duration") {
         const bar = h("i", { class: `share mark-${stage.mark}` });
-        bar.style.width = `calc((100% - 1.2rem) * ${(stageDuration(stage) ?? 0) / (model.last - model.first)})`;
+        bar.style.width = `calc((100% - 1.2rem) * ${(stageDuration(stage) ?? 0) / longest})`;
         cell.prepend(bar);
       }
       return cell;
@@ -129,6 +131,7 @@ export function mountTable(parent, model, store) {
       cell.ariaSort = columns[at].key !== sort ? "none" : descending ? "descending" : "ascending";
     });
     rows = tableRows(model, store.get());
+    longest = rows.reduce((most, stage) => Math.max(most, stageDuration(stage) ?? 0), 1);
     drawn = "";
     table.ariaRowCount = String(rows.length + 1);
   }

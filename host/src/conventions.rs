@@ -318,7 +318,7 @@ pub mod error_type {
     pub const NODE_LOST: &str = "node_lost";
     /// The node was taken out of the cluster.
     pub const NODE_DRAINED: &str = "node_drained";
-    /// The cluster's head did not answer any more.
+    /// The cluster's head, or its part on the host's machine, did not answer any more.
     pub const CLUSTER_LOST: &str = "cluster_lost";
     /// The process that speaks with the cluster ended.
     pub const BRIDGE_LOST: &str = "bridge_lost";

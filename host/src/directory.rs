@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirBuilder, File, OpenOptions, OpenOptionsExt as _};
+use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
 
 use crate::clock::{UnixNanos, utc};
 use crate::evidence::SIGNATURE;
@@ -246,20 +246,12 @@ impl RunDirectory {
         })
     }
 
-    /// Opens a file below it for reading; `None` if there is none. A stage may have left a pipe under the name, where whoever opens
-    /// it waits for ever: what is no regular file is refused.
+    /// Opens a file below it for reading; `None` if there is none. What is no regular file is refused, see [`files::open_regular`].
     ///
     /// # Errors
     /// Where there is one and it can't be opened.
     pub fn file(&self, name: &str) -> Result<Option<File>, DirectoryError> {
-        let mut options = OpenOptions::new();
-        // Has no meaning for regular files.
-        options.read(true).custom_flags(libc::O_NONBLOCK);
-        let opened = self.dir.open_with(name, &options).and_then(|file| match file.metadata()?.is_file() {
-            true => Ok(file),
-            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
-        });
-        match opened {
+        match files::open_regular(&self.dir, name) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(DirectoryError::Io { doing: "read", path: self.path.join(name), source }),

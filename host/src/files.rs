@@ -1,11 +1,27 @@
-//! Files written whole or not at all, below a directory that nothing leaves.
+//! Files written whole or not at all, and read without waiting, below a directory that nothing leaves.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use sha2::{Digest, Sha256};
+
+/// Opens a file for reading. A stage may have left a pipe under the name, where whoever opens it waits for ever: what is no regular
+/// file is refused.
+///
+/// # Errors
+/// `NotFound`; `InvalidInput` where it is no regular file; what the file system says.
+pub fn open_regular(folder: &Dir, name: &str) -> io::Result<cap_std::fs::File> {
+    let mut options = OpenOptions::new();
+    // Has no meaning for regular files.
+    options.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = folder.open_with(name, &options)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+    }
+}
 
 /// Writes `name` in `folder` through a temporary file: write, fsync, rename, fsync of the folder.
 ///

@@ -3,6 +3,7 @@
 //! Data flows one way: [`pipeline`] (read, check) → [`run`] (lifecycle) → [`dag`] (scheduler, executors) →
 //! [`telemetry`] (exporter, journal) → [`trace`] (read model, metrics) → [`plugin`] (sandbox) → [`report`].
 
+mod accept;
 pub mod authoring;
 pub mod builtins;
 pub mod ci;

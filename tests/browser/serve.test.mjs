@@ -2,6 +2,7 @@
 // it goes on. What the server refuses is tested in tests/e2e/serve.
 
 import assert from "node:assert/strict";
+import { extname } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, it } from "node:test";
 import { launch, look, shoot } from "./support/chromium.mjs";
@@ -82,6 +83,33 @@ describe("forensic-host serve", { concurrency: 1 }, () => {
       const files = await saved(browser, page, "#downloads button");
       assert.equal(files.size, 3);
     }, { expect: "#dashboard:not([hidden])" });
+  });
+
+  it("links from what the script draws to files and runs that the server has", async () => {
+    /** @type {Map<string, string>} where each link stands, by its address */
+    const seen = new Map();
+    await open("/runs/second", async (page) => {
+      const links = (/** @type {string} */ where) => page.$$eval(`${where} a[href]`, (found) => found.map((link) => /** @type {HTMLAnchorElement} */ (link).href));
+      for (const link of await links("#downloads")) seen.set(link, "#downloads");
+      for (const { id } of workshop.report("second").summary.stages) {
+        await page.evaluate((next) => (location.hash = next), `#?stage=${id}`);
+        await until(page, `the details of ${id}`, (wanted) => document.querySelector("#detail h4")?.getAttribute("title") === wanted, id);
+        for (const link of await links("#detail")) seen.set(link, id);
+      }
+    }, { expect: "#dashboard:not([hidden])" });
+    const types = new Map([[".json", "application/json"], [".md", "text/plain; charset=utf-8"], [".log", "text/plain; charset=utf-8"]]);
+    for (const [link, where] of seen) {
+      const { pathname } = new URL(link);
+      const response = await fetch(link);
+      const body = await response.text();
+      assert.equal(response.status, 200, `${link} of ${where}`);
+      assert.equal(response.headers.get("content-type"), types.get(extname(pathname)) ?? "text/html; charset=utf-8", `${link} of ${where}`);
+      // What lies in the run's folder, not some page that has an answer for everything.
+      if (pathname.includes("/files/")) assert.equal(body, workshop.read("second", decodeURIComponent(pathname.split("/files/")[1])), link);
+    }
+    const paths = [...seen.keys()].map((link) => new URL(link).pathname);
+    const files = ["data/forensic_trace.json", "reports/forensic_report.json", "reports/forensic_report.md", "logs/flaky/1.err.log", "logs/flaky/2.out.log"];
+    for (const wanted of ["/runs/first", ...files.map((file) => `/runs/second/files/${file}`)]) assert.ok(paths.includes(wanted), `no link to ${wanted} among ${paths}`);
   });
 
   it("has an answer for each link of its pages", async () => {

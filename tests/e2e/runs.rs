@@ -32,7 +32,8 @@ const PIPELINE: &str = r#"
     needs = ["varies"]
 "#;
 
-fn bench() -> Bench {
+/// A pipeline named `many`, quick unless the file `seconds` says otherwise, and fine unless there is a file `fail`.
+pub(crate) fn bench() -> Bench {
     let bench = Bench::new(PIPELINE);
     bench.write("seconds", "0.01");
     bench

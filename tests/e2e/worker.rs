@@ -223,7 +223,7 @@ impl Worker {
     }
 
     fn until_ready(&mut self) {
-        self.until("it was ready", |said| said.out.ends_with(b"ready\n"));
+        self.until("it was ready", |said| said.out.windows(6).any(|part| part == b"ready\n"));
     }
 
     fn order(&mut self, line: &str) {

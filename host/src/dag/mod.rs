@@ -29,6 +29,7 @@ pub use executor::{
     IoBytes, LaunchError, OutputLost, Remote, RunningAttempt, TreeMemory,
 };
 pub use executors::Executors;
+pub(crate) use local::end_offspring;
 pub use local::{LocalExecutor, Neighbours};
 pub use process::signal_name;
 #[doc(hidden)]

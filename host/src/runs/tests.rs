@@ -52,6 +52,25 @@ impl Root {
         fs::write(folder.join("run.json"), serde_json::to_vec_pretty(&record).unwrap()).unwrap();
     }
 
+    /// So many runs, a second apart, of 50 stages of 100 ms each and with the list of files that such a run leaves; `edit` has the
+    /// number of each.
+    pub(crate) fn add_many(&self, runs: u64, edit: impl Fn(u64, &mut Value)) {
+        let ids: Vec<String> = (0..50).map(|index| format!("stage.number.{index}")).collect();
+        let stages: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), 100)).collect();
+        let file = |index: usize| {
+            json!({"path": format!("logs/stage.number.{index}/1.out.log"), "kind": "file", "size": 1234,
+                "sha256": "0".repeat(64)})
+        };
+        let files: Vec<Value> = (0..150).map(file).collect();
+        for number in 0..runs {
+            let id = format!("20260101T{:02}{:02}{:02}.000Z-00000000", number / 3600, number / 60 % 60, number % 60);
+            self.add(&id, number, &stages, |record| {
+                record["evidence"] = json!({"taken": "run_end", "time": 1, "by": "x", "files": files});
+                edit(number, record);
+            });
+        }
+    }
+
     fn history(&self) -> History {
         let query = Query { pipeline: "p", profile: None, before: None, except: None };
         History::read(&runs_folder(self.path()), &query)
@@ -116,23 +135,12 @@ fn a_run_is_compared_with_earlier_ones_only() {
 #[test]
 fn a_thousand_past_runs_are_read_quickly() {
     let root = Root::new();
-    let ids: Vec<String> = (0..50).map(|index| format!("stage.number.{index}")).collect();
-    let stages: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), 100)).collect();
-    for number in 0..1_000u64 {
-        let id = format!("20260101T{:02}{:02}{:02}.000Z-00000000", number / 3600, number / 60 % 60, number % 60);
-        root.add(&id, number, &stages, |record| {
-            let file = |index: usize| {
-                json!({"path": format!("logs/stage.number.{index}/1.out.log"), "kind": "file",
-                "size": 1234, "sha256": "0".repeat(64)})
-            };
-            record["evidence"] =
-                json!({"taken": "run_end", "time": 1, "by": "x", "files": (0..150).map(file).collect::<Vec<_>>()});
-            // Every other run is of somebody else.
-            if number % 2 == 1 {
-                record["pipeline"]["name"] = "other".into();
-            }
-        });
-    }
+    // Every other run is of somebody else.
+    root.add_many(1_000, |number, record| {
+        if number % 2 == 1 {
+            record["pipeline"]["name"] = "other".into();
+        }
+    });
     let begun = std::time::Instant::now();
     let history = root.history();
     let took = begun.elapsed();

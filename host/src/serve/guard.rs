@@ -120,11 +120,10 @@ impl Guard {
     fn check_token(&self, head: &Parts) -> Result<Pass, Problem> {
         let Some(secret) = &self.secret else { return Ok(Pass::Granted) };
         let bearer = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
-        if bearer.is_some_and(|token| secret.is_token(token))
-            || cookies(&head.headers, &self.cookie_name()).any(|value| secret.is_session(value))
-        {
+        if bearer.is_some_and(|token| secret.is_token(token)) {
             return Ok(Pass::Granted);
         }
+        // Before the cookie: a token does not stay in the address of somebody who is known already.
         let query = Params::parse(head.uri.query().unwrap_or_default())?;
         if query.get("token").is_some_and(|token| secret.is_token(token)) {
             let cookie = format!("{}={}; HttpOnly; SameSite=Strict; Path=/", self.cookie_name(), secret.cookie);
@@ -134,6 +133,9 @@ impl Guard {
                 path => path,
             };
             return Ok(Pass::Welcome { cookie, location: format!("{path}{}", query.with(&[("token", None)])) });
+        }
+        if cookies(&head.headers, &self.cookie_name()).any(|value| secret.is_session(value)) {
+            return Ok(Pass::Granted);
         }
         Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -297,6 +299,8 @@ mod tests {
         assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Path=/") && !cookie.contains(TOKEN), "{cookie}");
         let pair = cookie.split(';').next().unwrap();
         assert_eq!(status(&guard, &head("/", &[("cookie", &format!("x=1; {pair}"))])), 200);
+        let known = guard.check(&head("/?token=0123456789abcdef", &[("cookie", pair)])).unwrap();
+        assert!(matches!(known, Pass::Welcome { .. }), "the token would stay in the address");
         let other = Guard::new("0.0.0.0:7171".parse().unwrap(), Some(Secret::new(TOKEN).unwrap()));
         assert_eq!(status(&other, &head("/", &[("cookie", pair)])), 401, "the cookie of another server");
         assert_eq!(status(&guard, &head("/?token=0123456789abcde", &[])), 401);

@@ -44,8 +44,5 @@ pub(super) const SHARE: u32 = 9;
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Runs on a page of the list.
 pub(super) const LIST_PAGE: usize = 50;
-/// How long accepting rests after the system refused a connection, and how often idle ones are asked to leave when all places are
-/// taken.
-pub(super) const REST: Duration = Duration::from_millis(50);
 /// How long requests that are under way may take to end when the server is asked to stop.
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);

@@ -40,16 +40,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
 pub use guard::BadToken;
 pub(crate) use guard::LISTEN;
 
+use crate::accept::accept;
 use app::App;
 use guard::{Guard, Secret};
 use handler::{Handler, Tell};
-use limits::{CONNECTIONS, FAREWELL, REST};
+use limits::{CONNECTIONS, FAREWELL};
 
 /// What is served, and where.
 #[derive(Clone, Debug)]
@@ -138,8 +139,9 @@ impl Server {
         let listener = TcpListener::from_std(self.listener)?;
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let (stopping, watched) = watch::channel(false);
+        let serve = |stream, room| connection::serve(stream, Arc::clone(&self.handler), watched.clone(), room);
         tokio::select! {
-            () = accept(&listener, self.handler, &places, &watched) => {}
+            () = accept(&listener, &places, serve) => {}
             () = stop => {}
         }
         drop((listener, watched));
@@ -147,37 +149,6 @@ impl Server {
         let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
         let _ = timeout(FAREWELL, places.acquire_many(all)).await;
         Ok(())
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    handler: Arc<Handler>,
-    places: &Arc<Semaphore>,
-    stopping: &watch::Receiver<bool>,
-) {
-    let room = Arc::new(Notify::new());
-    loop {
-        // Without a place the others wait in the system's queue, and idle connections are asked to leave.
-        let place = match timeout(REST, Arc::clone(places).acquire_owned()).await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_)) => return,
-            Err(_) => {
-                room.notify_waiters();
-                continue;
-            }
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            sleep(REST).await;
-            continue;
-        };
-        // Waiting to fill a packet only delays answers. If it can't be set they are just slower.
-        let _ = stream.set_nodelay(true);
-        let (handler, stopping, room) = (Arc::clone(&handler), stopping.clone(), Arc::clone(&room));
-        tokio::spawn(async move {
-            connection::serve(stream, handler, stopping, room).await;
-            drop(place);
-        });
     }
 }
 

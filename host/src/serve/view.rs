@@ -11,7 +11,7 @@ use crate::redact::Redactor;
 use crate::report::{ReportInput, Section, read_sections};
 use crate::run::{Gathered, RedactionRecord, RunRecord, gather_again};
 use crate::runs::{State, entry, record_text};
-use crate::telemetry::{Open, so_far};
+use crate::telemetry::{Open, journal_size, so_far};
 use crate::trace::Trace;
 
 /// The trace of a run wherever it stands.
@@ -61,14 +61,21 @@ pub(super) fn trace_now(directory: &RunDirectory) -> Result<TraceNow, Problem> {
         State::Killed | State::Broken => Some(Open::Killed),
         State::Ended => None,
     };
-    let journal =
-        standing.and_then(|standing| directory.folder(DATA).ok().and_then(|data| so_far(&data, standing).ok()?));
+    let too_large =
+        |what: &str| format!("{what} has more than {} MiB; `forensic-host trace` reads it", TRACE_MAX >> 20);
+    let data = standing.and_then(|standing| Some((standing, directory.folder(DATA).ok()?)));
+    let journal = data.and_then(|(standing, data)| {
+        let fits = journal_size(&data).ok()?? <= TRACE_MAX;
+        if fits { so_far(&data, standing).ok()?.map(Ok) } else { Some(Err(too_large("the journal"))) }
+    });
     let trace = match (journal, directory.file(TRACE)) {
-        (Some(journal), _) => Trace::from_slice(&journal).map_err(|error| error.to_string()),
+        (Some(journal), _) => {
+            journal.and_then(|journal| Trace::from_slice(&journal).map_err(|error| error.to_string()))
+        }
         (None, Ok(Some(file))) => {
             let size = file.metadata().map_err(Problem::internal)?.len();
             if size > TRACE_MAX {
-                Err(format!("{TRACE} has more than {} MiB; `forensic-host trace` reads it", TRACE_MAX >> 20))
+                Err(too_large(TRACE))
             } else {
                 Trace::read(BufReader::with_capacity(1 << 18, file))
                     .map_err(|error| format!("{TRACE} can't be read: {error}"))

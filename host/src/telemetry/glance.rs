@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::exporter::JOURNAL;
 use crate::conventions::{attr, kind, result, status};
+use crate::files::open_regular;
 
 /// A longer line is no span of the host's.
 const MAX_LINE: u64 = 1 << 20;
@@ -21,9 +22,11 @@ const MAX_LINE: u64 = 1 << 20;
 /// # Errors
 /// Where the journal can't be opened, or the file system knows no locks.
 pub fn goes_on(data: &Dir) -> io::Result<Option<bool>> {
-    let file = match data.open(JOURNAL) {
+    let file = match open_regular(data, JOURNAL) {
         Ok(file) => file.into_std(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // A pipe or the like, which no host writes to.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(Some(false)),
         Err(error) => return Err(error),
     };
     match flock(&file, FlockOperation::NonBlockingLockShared) {
@@ -62,7 +65,7 @@ pub enum Open {
 /// # Errors
 /// Where the journal can't be read.
 pub fn so_far(data: &Dir, standing: Open) -> io::Result<Option<Vec<u8>>> {
-    let file = match data.open(JOURNAL) {
+    let file = match open_regular(data, JOURNAL) {
         Ok(file) => file.into_std(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

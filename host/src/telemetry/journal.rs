@@ -107,7 +107,7 @@ impl Journal {
 
     /// A second handle for reading, with a position of its own.
     pub(super) fn reader(&self) -> io::Result<File> {
-        Ok(self.folder.open(&self.name)?.into_std())
+        Ok(files::open_regular(&self.folder, &self.name)?.into_std())
     }
 
     /// A second handle of the same file.

@@ -110,12 +110,25 @@ impl Workers {
 impl ForensicSpanExporter {
     /// Records a span that a worker sent, a JSON object in the form of the trace; one that came before is left out.
     pub fn record_from_worker(&self, sender: &WorkerSender, span: &str) -> WorkerSpan {
+        self.record_worker_span(sender, span, false)
+    }
+
+    /// Records a span that the host made in the place of a worker's, unless that one came. It is none that was received.
+    pub fn record_for_worker(&self, sender: &WorkerSender, span: &str) -> WorkerSpan {
+        self.record_worker_span(sender, span, true)
+    }
+
+    fn record_worker_span(&self, sender: &WorkerSender, span: &str, ours: bool) -> WorkerSpan {
         let record = serde_json::from_str(span)
             .map_err(|_| "worker_malformed")
             .and_then(|span| read(span, sender, self.caps(), self.redactor()));
         let mut guard = self.lock();
         let shared = &mut *guard;
-        shared.ledger.received += 1;
+        let id = record.as_ref().map(|record| u64::from_str_radix(&record.span_id, 16).unwrap_or_default());
+        if ours && id.is_ok_and(|id| shared.workers.seen.contains(&id)) {
+            return WorkerSpan::Duplicate;
+        }
+        *(if ours { &mut shared.ledger.started } else { &mut shared.ledger.received }) += 1;
         let counts = shared.workers.counts.get_or_insert_default();
         let (mut record, line) = match record.and_then(|mut record| {
             let line = record.line(self.caps()).map_err(|_| "worker_malformed")?;
@@ -127,7 +140,7 @@ impl ForensicSpanExporter {
                 return WorkerSpan::Refused(reason);
             }
         };
-        counts.received += 1;
+        counts.received += u64::from(!ours);
         let id = u64::from_str_radix(&record.span_id, 16).unwrap_or_default();
         if !shared.workers.seen.insert(id) {
             shared.ledger.duplicates += 1;

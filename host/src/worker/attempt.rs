@@ -246,8 +246,7 @@ fn launch(
 
 fn tell_start(closing: &Closing, pid: Option<u32>) {
     let job = &closing.checked.job;
-    // The first event of all finds an empty queue: this does not wait.
-    closing.output.push(protocol::Event::Started(Started {
+    closing.output.begin(protocol::Event::Started(Started {
         w: closing.start,
         node: job.node.clone(),
         node_name: job.node_name.clone(),

@@ -38,14 +38,20 @@ pub(super) fn start_detached() -> io::Result<()> {
     command.spawn().map(drop)
 }
 
-/// In the second process, before there is any thread: leaves session and process group, no longer ends by signals that are
-/// meant for others, and takes the standard streams for itself.
-pub(super) fn settle() -> io::Result<Streams> {
+/// In the second process, before there is any thread: leaves session and process group, and no longer ends by signals that are
+/// meant for others.
+pub(super) fn leave() -> io::Result<()> {
     rustix::process::setsid()?;
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         // A handler that does nothing, and not the disposition to ignore: that one the stage would inherit.
         signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
     }
+    Ok(())
+}
+
+/// In the worker itself: takes a session of its own once more, apart from its guard, and the standard streams for itself.
+pub(super) fn settle() -> io::Result<Streams> {
+    rustix::process::setsid()?;
     // Copies that no child inherits.
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);

@@ -225,7 +225,8 @@ mod tests {
                 let mut job = job();
                 job[&key] = value;
                 if let Ok(checked) = read(&job) {
-                    drop((checked.lease(), checked.grace()));
+                    let longest = Duration::from_millis(LONGEST_MS);
+                    prop_assert!(checked.grace() <= longest && checked.lease().is_none_or(|lease| lease <= longest));
                 }
             }
         }

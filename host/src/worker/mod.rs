@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`protocol`] | the lines, for both sides |
 //! | `detach` | leaves the process that started it |
+//! | `guard` | ends what a worker leaves that was killed |
 //! | `input` | job and orders from standard input |
 //! | `control` | orders from a socket |
 //! | `output` | the queue of lines to standard output |
@@ -23,6 +24,7 @@ mod closing;
 mod control;
 mod detach;
 mod folder;
+mod guard;
 mod input;
 mod logs;
 mod output;
@@ -52,8 +54,12 @@ pub fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(INTERNAL, &format!("can't start the worker's own process: {error}")),
         },
-        [argument] if argument == DETACHED => match detach::settle() {
-            Ok(streams) => work(streams),
+        [argument] if argument == DETACHED => match detach::leave().and_then(|()| guard::divide()) {
+            Ok(guard::Half::Guard(worker)) => guard::stand_by(worker),
+            Ok(guard::Half::Worker) => match detach::settle() {
+                Ok(streams) => work(streams),
+                Err(error) => fail(INTERNAL, &format!("the worker can't take its streams: {error}")),
+            },
             Err(error) => fail(INTERNAL, &format!("the worker can't leave the process that started it: {error}")),
         },
         _ => fail(

@@ -32,6 +32,8 @@ struct Shared {
 struct State {
     queue: VecDeque<Event>,
     bytes: usize,
+    /// The first event is in the queue, or was: until then the others wait.
+    begun: bool,
     /// One that was taken from the queue is being written.
     writing: bool,
     /// The last event is in the queue, or was.
@@ -65,6 +67,18 @@ impl Output {
         Ok(output)
     }
 
+    /// Says the first thing, before whatever was said already: the stage may be quicker than the one who tells of its start.
+    pub(super) fn begin(&self, event: Event) {
+        let mut state = self.lock();
+        if !state.closed && !state.abandoned {
+            state.bytes += size(&event);
+            state.queue.push_front(event);
+            state.begun = true;
+        }
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
     /// Says something, in its turn.
     pub(super) fn push(&self, event: Event) {
         drop(self.put(self.room_for(&event), event));
@@ -82,6 +96,9 @@ impl Output {
     pub(super) fn finish(&self, event: Event) -> bool {
         let mut state = self.put(self.room_for(&event), event);
         state.closed = true;
+        // Of what could not be begun, the end is the first thing.
+        state.begun = true;
+        self.0.changed.notify_all();
         while !state.missing && (state.writing || !state.queue.is_empty()) {
             if state.abandoned {
                 // A reader that leaves after the last line may be seen to be gone before that line is known to be written.
@@ -136,14 +153,16 @@ impl Output {
             if state.abandoned {
                 return None;
             }
-            if let Some(event) = state.queue.pop_front() {
+            if state.begun
+                && let Some(event) = state.queue.pop_front()
+            {
                 state.bytes = state.bytes.saturating_sub(size(&event));
                 state.writing = true;
                 drop(state);
                 self.0.changed.notify_all();
                 return Some(event);
             }
-            if state.closed {
+            if state.begun && state.closed {
                 return None;
             }
             state = self.wait(state);
@@ -177,6 +196,13 @@ mod tests {
     use super::*;
     use crate::worker::protocol::{Channel, Log};
 
+    /// An output that has begun with an event that is not looked at.
+    fn begun(to: File, broken: impl FnOnce() + Send + 'static) -> Output {
+        let output = Output::start("a#1".into(), to, broken).unwrap();
+        output.begin(Event::Unknown);
+        output
+    }
+
     fn log(length: usize) -> Event {
         Event::Log(Log { s: Channel::Out, bytes: vec![b'x'; length] })
     }
@@ -184,27 +210,42 @@ mod tests {
     #[test]
     fn lines_are_numbered_and_a_slow_reader_gets_all_of_them() {
         let (reader, writer) = io::pipe().unwrap();
-        let output = Output::start("a#1".into(), OwnedFd::from(writer).into(), || ()).unwrap();
+        let output = begun(OwnedFd::from(writer).into(), || ());
         let pusher = output.clone();
         let pushing = thread::spawn(move || {
             (0..100).for_each(|_| pusher.push(log(20 << 10)));
             pusher.finish(Event::Unknown)
         });
         let mut count = 0;
-        for line in BufReader::new(reader).lines().take(101) {
+        for line in BufReader::new(reader).lines().take(102) {
             let line = Line::read(line.unwrap().as_bytes()).unwrap();
             assert_eq!((line.id.as_str(), line.n), ("a#1", count));
             count += 1;
         }
         assert!(pushing.join().unwrap());
-        assert_eq!(count, 101);
+        assert_eq!(count, 102);
         assert!(output.is_over());
+    }
+
+    #[test]
+    fn the_start_is_told_first_however_late() {
+        let (reader, writer) = io::pipe().unwrap();
+        let output = Output::start("a#1".into(), OwnedFd::from(writer).into(), || ()).unwrap();
+        output.push(log(1));
+        output.begin(Event::Unknown);
+        assert!(output.finish(Event::Unknown));
+        let events: Vec<Event> = BufReader::new(reader)
+            .lines()
+            .take(3)
+            .map(|line| Line::read(line.unwrap().as_bytes()).unwrap().event)
+            .collect();
+        assert!(matches!(events[..], [Event::Unknown, Event::Log(_), Event::Unknown]), "{events:?}");
     }
 
     #[test]
     fn nobody_waits_for_a_reader_that_was_given_up() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let output = Output::start("a#1".into(), OwnedFd::from(writer).into(), || ()).unwrap();
+        let output = begun(OwnedFd::from(writer).into(), || ());
         let pusher = output.clone();
         let pushing = thread::spawn(move || {
             (0..100).for_each(|_| pusher.push(log(20 << 10)));
@@ -221,8 +262,7 @@ mod tests {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
         let (sender, told) = mpsc::channel();
-        let output =
-            Output::start("a#1".into(), OwnedFd::from(writer).into(), move || sender.send(()).unwrap()).unwrap();
+        let output = begun(OwnedFd::from(writer).into(), move || sender.send(()).unwrap());
         output.push(log(1));
         told.recv().unwrap();
         assert!(told.recv().is_err());

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { bytes, clip, counted, duration, integer, offset, percent, signedDuration } from "../../../host/dashboard/format.js";
+import { bytes, counted, duration, integer, offset, percent, signedDuration } from "../../../host/dashboard/format.js";
 
 const cases = JSON.parse(readFileSync(new URL("format.json", import.meta.url), "utf8"));
 
@@ -26,14 +26,5 @@ describe("numbers in words", () => {
 
   it("count things", () => {
     assert.deepEqual([counted(0, "stage"), counted(1, "stage"), counted(1234, "stage")], ["0 stages", "1 stage", "1,234 stages"]);
-  });
-});
-
-describe("a clipped text", () => {
-  it("has at most as many characters as wanted, and no half of one", () => {
-    assert.equal(clip("abc", 3), "abc");
-    assert.equal(clip("abcd", 3), "ab…");
-    assert.equal(clip("🙂🙂🙂🙂", 3), "🙂🙂…");
-    assert.equal(Array.from(clip("x".repeat(10_000), 80)).length, 80);
   });
 });

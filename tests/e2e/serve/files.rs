@@ -160,6 +160,13 @@ fn links_and_pipes_in_a_run_lead_nowhere() {
     symlink(run.join("run.json"), runs.join("linked/run.json")).unwrap();
     std::fs::copy(run.join("run.json"), runs.join("traced/run.json")).unwrap();
     symlink(run.join("data/forensic_trace.json"), runs.join("traced/data/forensic_trace.json")).unwrap();
+    // And one that seems to go on, whose journal is a pipe.
+    let waiting = runs.join("waiting");
+    std::fs::create_dir_all(waiting.join("data")).unwrap();
+    let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(run.join("run.json")).unwrap()).unwrap();
+    record["result"] = "running".into();
+    std::fs::write(waiting.join("run.json"), record.to_string()).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, waiting.join("data/forensic_trace.ndjson"), 0o600.into()).unwrap();
     let served = Served::start(bench.path());
     for path in [
         "reports/link.md",
@@ -185,7 +192,13 @@ fn links_and_pipes_in_a_run_lead_nowhere() {
     let traced = served.get("/runs/traced");
     assert!(traced.status == 200 && !traced.text().contains("bad luck"), "{}", traced.text());
     assert_eq!(served.get("/runs/traced/files/data/forensic_trace.json").status, 404);
+    assert_eq!(served.get("/runs/waiting").status, 200);
     let list = served.get("/runs.json").json();
+    let state = |folder: &str| {
+        let run = list["runs"].as_array().unwrap().iter().find(|run| run["folder"] == folder);
+        run.unwrap()["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(state("waiting"), "killed");
     let broken: Vec<&str> = list["runs"]
         .as_array()
         .unwrap()

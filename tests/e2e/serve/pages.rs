@@ -3,19 +3,7 @@
 use serde_json::Value;
 
 use super::browser::Served;
-use crate::support::Bench;
-
-/// A stage that takes as long as a file says, and one that fails if it should.
-const PIPELINE: &str = r#"
-    [pipeline]
-    name = "many"
-    max_parallel = 2
-    [stages.varies]
-    run = "sleep $(cat seconds)"
-    [stages.last]
-    run = "test ! -e fail"
-    needs = ["varies"]
-"#;
+use crate::runs::bench;
 
 /// The JSON of an address.
 fn json(served: &Served, path: &str) -> Value {
@@ -26,8 +14,7 @@ fn json(served: &Served, path: &str) -> Value {
 
 #[test]
 fn a_stage_that_takes_longer_is_found_over_runs_and_between_two() {
-    let bench = Bench::new(PIPELINE);
-    bench.write("seconds", "0.01");
+    let bench = bench();
     for number in 0..8 {
         if number == 6 {
             bench.write("seconds", "1.5");

@@ -81,6 +81,7 @@ pub(super) fn submit(
         pending: None,
         heard: Instant::now(),
         killed: None,
+        last_time: 0,
         emitted: 0,
         received: 0,
         recovered: 0,

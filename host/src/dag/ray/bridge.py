@@ -41,6 +41,8 @@ SHIP_MAX = 512 << 20  # Ray's own limit for a working directory.
 PENDING_AFTER = 5.0
 FORCE_WITHIN = 6.0  # After a forced cancel; the host waits 10 s.
 CLUSTER_GRACE = 45.0  # Without the head. Ray ends this process without a word after 60 s.
+OWN_LOST = "Ray on the machine of the run (its raylet) does not answer any more"
+FORGET_AFTER = 30 * 24 * 3600.0  # Of a run that was killed, on its nodes. None goes on for so long.
 CLOCK_EVERY = 60.0
 CLOCK_CALLS = 20
 AGENT_PATIENCE = 5.0
@@ -279,6 +281,7 @@ class NodeAgent:
     def preflight(self, program: Json, probe: str, arch: str) -> Json:
         """Can attempts run here? `probe`: a file of the run directory, named after its own content."""
         report: Json = {"arch": platform.machine(), "shared": False, "worker": None, "problem": None}
+        self._forget_old()
         with contextlib.suppress(OSError), open(probe, encoding="ascii") as file:
             report["shared"] = file.read() == os.path.basename(probe)
         try:
@@ -286,6 +289,16 @@ class NodeAgent:
         except Exception as error:
             report["problem"] = tidy(str(error))
         return report
+
+    @staticmethod
+    def _forget_old() -> None:
+        """Removes what runs left here that nobody tidied up after: their host or their bridge was killed."""
+        with contextlib.suppress(OSError, RuntimeError):
+            folder = scratch_folder()
+            for name in os.listdir(folder):
+                path = os.path.join(folder, name)
+                if name != "bin" and os.lstat(path).st_mtime < time.time() - FORGET_AFTER:
+                    shutil.rmtree(path, ignore_errors=True)
 
     @staticmethod
     def _version(program: Json, arch: str) -> str:
@@ -614,7 +627,7 @@ def look_first(address: str, tried: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except OSError as error:
-        raise Refused(f"nothing answers at {address}: is the head's address right, is it up?", tried, str(error)) from None
+        raise Refused(f"nothing answers at {address} (is the address right, does the head run?)", tried, str(error)) from None
     import ray
     from ray._raylet import GcsClient
 
@@ -821,19 +834,25 @@ class Nodes:
         node.alive = False
         why = tidy(info.get("DeathReasonMessage") or "", 1) or "the node died"
         self.bridge.link.say("node", node=node.id, name=node.name, alive=False, why=why)
+        if node.id == self.bridge.own_node:
+            self.bridge.cluster_lost(OWN_LOST)
         for attempt in self.bridge.on_node(node.id):
             attempt.fail(lost_kind(info), "NodeDiedError", why)
 
     def _cluster_answers(self) -> bool:
         """The head's door, tried without Ray, which would wait for 60 s and then end this process."""
+        now = time.monotonic()
+        own = self.known.get(self.bridge.own_node)
+        here = own is None or self._answers(own)
         if reachable(self.bridge.head):
             self.head_lost_at = None
+            if not here:
+                # Without it nothing can be placed any more, and calls of Ray may wait for ever.
+                self.bridge.cluster_lost(OWN_LOST)
             return True
-        now = time.monotonic()
         self.head_lost_at = self.head_lost_at or now
-        own = self.known.get(self.bridge.own_node)
-        if now - self.head_lost_at > CLUSTER_GRACE or (own and not self._answers(own)):
-            self.bridge.cluster_lost()
+        if now - self.head_lost_at > CLUSTER_GRACE or not here:
+            self.bridge.cluster_lost("the head of the cluster does not answer any more")
         return False
 
     @staticmethod
@@ -890,7 +909,11 @@ class Attempt:
         try:
             self._read()
         except Exception as error:
-            self._classify(error)
+            try:
+                self._classify(error)
+            except Exception as second:
+                # Whatever is wrong here: each attempt has an end.
+                self._say_failed("internal", type(error).__name__, f"{last_line(str(error))}; then {second!r}", False, 0)
 
     def _submit(self) -> Any:
         need, hello = self.message.get("need", {}), self.bridge.hello
@@ -1028,6 +1051,8 @@ class Attempt:
             death = self.bridge.nodes.death(node, 4.0) if node else None
             lost = death is not None or "NodeDiedError" in names
             kind = lost_kind(death or {}) if lost else "worker_lost"
+            # Behind the first sentence there is advice on Ray's own logs.
+            detail = tidy((death or {}).get("DeathReasonMessage") or detail, 1).split(". ")[0]
         elif names & {"LocalRayletDiedError", "RpcError"}:
             kind = "cluster_lost"
         else:
@@ -1044,10 +1069,12 @@ class Attempt:
         gone = self._recover() if alive and self.started else False
         if self.cancelled and kind not in ("internal", "cluster_lost"):
             kind = "cancelled"
+        self._say_failed(kind, error, detail, alive, self._fence(kind, gone))
+
+    def _say_failed(self, kind: str, error: str, detail: str, alive: bool, fence: int) -> None:
+        self.over = self.failed = True
         self.kind = kind
-        self.link.say(
-            "failed", id=self.id, kind=kind, error=error, detail=detail, node_alive=alive, fence_ms=self._fence(kind, gone)
-        )
+        self.link.say("failed", id=self.id, kind=kind, error=error, detail=detail, node_alive=alive, fence_ms=fence)
         self.bridge.forget(self)
 
     def _node_lives(self) -> bool:

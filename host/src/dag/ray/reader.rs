@@ -146,7 +146,10 @@ impl Reader {
                 route.emitted = route.emitted.max(spans.emitted);
                 route.spans(spans.spans.iter().map(|span| span.get()), &shared.exporter, now, clock);
             }
-            Event::Beat(beat) => route.emitted = route.emitted.max(beat.emitted),
+            Event::Beat(beat) => {
+                route.emitted = route.emitted.max(beat.emitted);
+                route.last_time = route.last_time.max(beat.w);
+            }
             Event::File(piece) => {
                 if let Some(why) = route.files.take(&piece) {
                     notices.push(format!("{id}: the file {why}"));

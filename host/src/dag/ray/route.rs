@@ -11,7 +11,7 @@ use super::super::executor::{Again, AttemptEvent, Fate, Fault, Finished, Hears, 
 use super::files::Incoming;
 use super::lines::Failed;
 use crate::clock::UnixNanos;
-use crate::conventions::{attr, delivery, error_type};
+use crate::conventions::{attr, delivery, error_type, origin, status};
 use crate::telemetry::{ForensicSpanExporter, WorkerSender, WorkerSpan};
 use crate::worker::protocol::{Channel, Ended, Started, Why};
 
@@ -38,6 +38,8 @@ pub(super) struct Route {
     pub(super) heard: Instant,
     /// When its end was asked for by force.
     pub(super) killed: Option<Instant>,
+    /// The worker's time when it last said it.
+    pub(super) last_time: UnixNanos,
     /// Spans that the worker said it had made.
     pub(super) emitted: u64,
     /// Of them, those that came.
@@ -54,6 +56,7 @@ impl Route {
             return;
         }
         self.emitted = self.emitted.max(1);
+        self.last_time = started.w;
         self.sender.worker.clone_from(&started.worker);
         self.started = Some(started);
         (self.hears)(AttemptEvent::Started(time));
@@ -138,7 +141,7 @@ impl Route {
             "node_drained" => {
                 (error_type::NODE_DRAINED, format!("the node{} was taken out of the cluster", self.name_alone()))
             }
-            "cluster_lost" => (error_type::CLUSTER_LOST, "the cluster's head was lost".to_owned()),
+            "cluster_lost" => (error_type::CLUSTER_LOST, "the cluster was lost".to_owned()),
             "supervisor_lost" => {
                 (error_type::SUPERVISOR_LOST, format!("what watched it{node} ended without a word of how it had ended"))
             }
@@ -163,9 +166,13 @@ impl Route {
                 | error_type::SUPERVISOR_LOST
         );
         let again = (lost && may_repeat).then(|| {
-            let after = failed.fence_ms.map_or(fence, Duration::from_millis);
-            // No fence at all: the node said that it is gone, or the time is over.
-            Again { after, fenced: failed.fence_ms == Some(0) || self.heard.elapsed() + after >= fence }
+            let left = fence.saturating_sub(self.heard.elapsed());
+            let told = failed.fence_ms.map(Duration::from_millis);
+            let gone = told == Some(Duration::ZERO);
+            // A node that is lost says nothing more: only time proves it. What the bridge reckons began a moment earlier.
+            let by_time = !gone && matches!(cause, error_type::NODE_LOST | error_type::NODE_DRAINED);
+            let after = if by_time { left } else { told.unwrap_or(left) };
+            Again { after, fenced: gone || after >= left }
         });
         Fault { cause, message, again }
     }
@@ -180,6 +187,7 @@ impl Route {
         exporter: &ForensicSpanExporter,
     ) {
         let elsewhere = self.attributes(&fate, clock, beat, exporter);
+        self.stand_in(time, clock, exporter);
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(Finished { fate, elsewhere });
         (self.hears)(AttemptEvent::Ended(time));
     }
@@ -207,21 +215,48 @@ impl Route {
         if let Some((offset, bound)) = clock {
             attributes.extend([KeyValue::new(attr::CLOCK_OFFSET_NS, offset), count(attr::CLOCK_BOUND_NS, bound)]);
         }
-        let lost = self.emitted.saturating_sub(self.received);
-        if lost > 0 {
-            attributes.push(count(attr::SPANS_LOST, lost));
-        }
         let silent = matches!(fate, Fate::Fault(fault) if fault.cause != error_type::SPAWN_FAILED)
             && self.recovered == 0
             && self.heard.elapsed() > beat.saturating_mul(SILENT_BEATS);
+        // What is known of a number that may be larger is no number.
+        let lost = if silent { 0 } else { self.emitted.saturating_sub(self.received) };
         if silent {
             attributes.push(KeyValue::new(attr::SPANS_LOST_UNKNOWN, true));
+        } else if lost > 0 {
+            attributes.push(count(attr::SPANS_LOST, lost));
         }
         if self.recovered > 0 {
             attributes.push(count(attr::SPANS_RECOVERED, self.recovered));
         }
         exporter.count_worker(lost, silent, self.recovered);
         attributes
+    }
+
+    /// Puts something in the place of a worker's own span that never came, so that the spans below it hang where they belong. It
+    /// counts as lost all the same.
+    fn stand_in(&mut self, time: UnixNanos, clock: Option<(i64, u64)>, exporter: &ForensicSpanExporter) {
+        let Some(started) = &self.started else { return };
+        let sender = &mut self.sender;
+        let span = serde_json::json!({
+            "name": format!("{}#{}@{}", sender.stage, sender.attempt, started.worker),
+            "trace_id": sender.trace_id,
+            "span_id": started.span,
+            "parent_span_id": sender.attempt_span,
+            "start_time": started.w,
+            "end_time": self.last_time.max(started.w),
+            "status": status::ERROR,
+            "status_message": "its worker was lost: it was last heard of when this ends",
+            "attributes": {
+                attr::ORIGIN: origin::WORKER,
+                attr::WORKER: started.worker,
+                attr::NODE: started.node,
+                attr::INFERRED: true,
+            },
+        });
+        sender.until = time;
+        sender.bound_ns = clock.map_or(0, |(_, bound)| bound);
+        // One that came is there already, and stays.
+        exporter.record_for_worker(sender, &span.to_string());
     }
 
     /// ` on 127.0.0.3`, once it is known.

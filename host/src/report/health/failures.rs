@@ -81,11 +81,9 @@ pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
         facts.stages.iter().filter(|view| view.summary.result == result::CANCELLATION).collect();
     if !cancelled.is_empty() {
         let all = ids(&names(&cancelled), ", ", NAMES_MAX);
-        items.paragraph(line!(
-            "⛔ {} cancelled because the run was stopped: {}.",
-            count(cancelled.len(), "stage"),
-            all
-        ));
+        let many = count(cancelled.len(), "stage");
+        // Not plain, so that a page has a letter in place of the mark: many fonts lack it.
+        items.paragraph(line!("⛔ {} cancelled because the run was stopped: {}.", many, all).with(Tone::Quiet));
     }
     retries(facts, items);
 }
@@ -118,7 +116,7 @@ fn failure(facts: &Facts<'_>, view: &StageView<'_>, kept: &[String], items: &mut
         items.0.push(Item::Text(line!(""), told(message, MESSAGE_MAX)));
     }
     if let Some(hint) = last.and_then(hint) {
-        items.paragraph(hint.into());
+        items.paragraph(hint);
     }
     failed_step(facts, view, last, items);
     let start = facts.summary.run.start_time.unwrap_or(0);
@@ -287,12 +285,12 @@ fn ending_words(attempt: &Attempt) -> Option<String> {
 }
 
 /// What is worth knowing about an ending that looks alike for many causes.
-fn hint(attempt: &Attempt) -> Option<String> {
+fn hint(attempt: &Attempt) -> Option<Line> {
     if infrastructure::is_to_blame(attempt) {
         return infrastructure::hint(attempt);
     }
     if attempt.oom_killed {
-        return Some(format!("The kernel's own counters say that memory ran out{}.", memory_words(attempt)));
+        return Some(line!("The kernel's own counters say that memory ran out{}.", memory_words(attempt)));
     }
     let text = match (attempt.signal, attempt.exit_code, attempt.error_type.as_deref()) {
         (Some(9), _, Some(error_type::SIGNAL)) => {
@@ -306,7 +304,7 @@ fn hint(attempt: &Attempt) -> Option<String> {
         (None, Some(127), _) => "127 is a shell's word for: command not found.",
         _ => return None,
     };
-    Some(text.to_owned())
+    Some(text.to_owned().into())
 }
 
 /// Linux names.

@@ -1,6 +1,7 @@
 //! What is said of attempts that the cluster failed, not the stage: the cause in plain words, and what to do about it. How
 //! failures are listed belongs in `failures`, what workers did in `workers`.
 
+use super::super::model::{Line, line};
 use super::told;
 use crate::conventions::error_type;
 use crate::trace::Attempt;
@@ -8,13 +9,14 @@ use crate::trace::Attempt;
 /// Characters of a reason that the cluster gave.
 const REASON_MAX: usize = 300;
 
-/// A cause: `error.type`, the words for it after "its end:", the words after "because", and what to do.
+/// A cause, what is said of it, and what to do.
 struct Cause {
     error_type: &'static str,
     /// As the cause of a failure.
     words: &'static str,
     /// Why spans of the attempt are missing.
     because: &'static str,
+    /// With marks, as for [`line!`].
     advice: &'static str,
 }
 
@@ -49,7 +51,8 @@ const CAUSES: &[Cause] = &[
         error_type: error_type::CLUSTER_LOST,
         words: "the cluster was lost",
         because: "the cluster was lost",
-        advice: "The cluster's head stopped answering. See whether it runs, and start the run again with `--resume`.",
+        advice: "The cluster's head, or Ray on the host's machine, stopped answering. See whether it runs, and start the run again with \
+                 `--resume`.",
     },
     Cause {
         error_type: error_type::BRIDGE_LOST,
@@ -94,25 +97,30 @@ pub(super) fn because(attempt: &Attempt) -> &'static str {
 }
 
 /// Whose fault it was, and what to do.
-pub(super) fn hint(attempt: &Attempt) -> Option<String> {
+pub(super) fn hint(attempt: &Attempt) -> Option<Line> {
     let cause = cause(attempt)?;
     let remote = attempt.remote.as_deref();
     let place = remote.and_then(|remote| match (remote.node_label(), remote.worker.as_deref()) {
-        (Some(node), Some(worker)) => {
-            Some(format!(" It ran on node {} (worker {}).", told(node, 80), told(worker, 80)))
-        }
-        (Some(node), None) => Some(format!(" It was placed on node {}.", told(node, 80))),
+        (Some(node), Some(worker)) => Some(line!(" It ran on node {} (worker {}).", told(node, 80), told(worker, 80))),
+        (Some(node), None) => Some(line!(" It was placed on node {}.", told(node, 80))),
         _ => None,
     });
     let pending = remote.and_then(|remote| remote.pending_reason.as_deref());
-    let pending = pending.map(|why| format!(" The cluster said: {}.", told(why, REASON_MAX).trim_end_matches('.')));
+    let pending = pending.map(|why| line!(" The cluster said: {}.", told(why, REASON_MAX).trim_end_matches('.')));
     let repeat = match remote {
         Some(remote) if cause.error_type != error_type::QUEUE_TIMEOUT && !remote.at_least_once => {
-            " It was not repeated (at most once); `on_lost = \"retry\"` in `[executor]` repeats lost attempts, if their work \
-             may be done twice."
+            line!(
+                " It was not repeated (at most once); `on_lost = \"retry\"` in `[executor]` repeats lost attempts, if their \
+                 work may be done twice."
+            )
         }
-        _ => "",
+        _ => Line::default(),
     };
-    let (place, pending) = (place.unwrap_or_default(), pending.unwrap_or_default());
-    Some(format!("A fault of the infrastructure, not the stage's. {}{place}{pending}{repeat}", cause.advice))
+    Some(line!(
+        "A fault of the infrastructure, not the stage's. {}{}{}{}",
+        Line::fill(cause.advice, []),
+        place.unwrap_or_default(),
+        pending.unwrap_or_default(),
+        repeat
+    ))
 }

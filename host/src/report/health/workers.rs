@@ -135,9 +135,8 @@ pub(super) fn tell(facts: &Facts<'_>, items: &mut Items) {
             }
         ));
     }
-    points(rows.iter().filter_map(missing).collect(), items);
-    points(rows.iter().filter_map(repeated).collect(), items);
-    points(rows.iter().filter_map(waited).collect(), items);
+    let told = [missing, repeated, waited].map(|tell: fn(&Row<'_>) -> Option<Line>| rows.iter().filter_map(tell));
+    points(told.into_iter().flatten().collect(), items);
 }
 
 /// How much ran where, and what is promised about it.
@@ -155,8 +154,11 @@ fn first_line(run: &Run, rows: &[Row<'_>], nodes: &BTreeMap<Option<&str>, Node<'
         "At most once: an attempt that is lost is not repeated."
     };
     line!(
-        "{} ran on {}: {} on {}. {}",
-        count(rows.len(), "attempt"),
+        "{} given to {}: {} on {}. {}",
+        match rows.len() {
+            1 => "1 attempt was".to_owned(),
+            n => format!("{} were", count(n, "attempt")),
+        },
         on,
         count(workers.len(), "worker"),
         count(placed, "node"),
@@ -220,7 +222,7 @@ fn clock(offset: i64, bound: Option<u64>) -> String {
 fn missing(row: &Row<'_>) -> Option<Line> {
     let lost = match (row.remote.spans_lost, row.remote.spans_lost_unknown) {
         (0, false) => None,
-        (0, true) => Some(format!("it is unknown how many spans of {} are lost", row.name())),
+        (0, true) => Some(format!("It is unknown how many spans of {} are lost", row.name())),
         (1, false) => Some(format!("1 span of {} is lost", row.name())),
         (n, false) => Some(format!("{} spans of {} are lost", integer(n), row.name())),
         (n, true) => Some(format!("{} or more spans of {} are lost", integer(n), row.name())),
@@ -243,11 +245,11 @@ fn missing(row: &Row<'_>) -> Option<Line> {
 fn repeated(row: &Row<'_>) -> Option<Line> {
     let previous = row.remote.previous_attempt?;
     let fenced = match row.remote.previous_fenced {
-        Some(true) => ", which had surely ended before",
-        Some(false) => ", of which nobody can say that it had ended: the two may have run at the same time",
-        None => "",
+        Some(true) => "lost and had surely ended before",
+        Some(false) => "lost; nobody can say that it had ended, so the two may have run at the same time",
+        None => "lost",
     };
-    Some(line!("{} repeats attempt {}, which was lost{}.", row.name(), previous, fenced))
+    Some(line!("{} repeats attempt {}, which was {}.", row.name(), previous, fenced))
 }
 
 /// An attempt that the cluster could not place for a while.

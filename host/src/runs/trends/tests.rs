@@ -242,19 +242,7 @@ fn a_record_that_changes_is_read_again_and_a_hostile_one_is_passed_over() {
 #[test]
 fn two_thousand_runs_of_fifty_stages() {
     let root = Root::new();
-    let ids: Vec<String> = (0..50).map(|index| format!("stage.number.{index}")).collect();
-    let stages: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), 100)).collect();
-    for number in 0..2_000u64 {
-        let id = format!("20260101T{:02}{:02}{:02}.000Z-00000000", number / 3600, number / 60 % 60, number % 60);
-        root.add(&id, number, &stages, |record| {
-            let file = |index: usize| {
-                json!({"path": format!("logs/stage.number.{index}/1.out.log"), "kind": "file",
-                "size": 1234, "sha256": "0".repeat(64)})
-            };
-            record["evidence"] =
-                json!({"taken": "run_end", "time": 1, "by": "x", "files": (0..150).map(file).collect::<Vec<_>>()});
-        });
-    }
+    root.add_many(2_000, |_, _| {});
     let (index, timings) = (Index::new(root.path()), Timings::default());
     for (what, runs) in [("first", 50), ("second", 50), ("first of 500", 500), ("second of 500", 500)] {
         let begun = std::time::Instant::now();

@@ -1,6 +1,7 @@
 //! What the pages over many runs have in common: links that are fit to be links, tables, marks with words, choices.
 
 use super::words::draw_run;
+use super::{Area, Page};
 use crate::directory::RunId;
 use crate::report::html::Html;
 use crate::report::{Change, clip};
@@ -10,6 +11,7 @@ use crate::serve::app::App;
 use crate::serve::limits::{QUERY_MAX, VALUE_MAX};
 use crate::serve::params::{Params, link};
 use crate::units::{NONE, integer};
+use serde::Serialize;
 use std::sync::Arc;
 
 /// Characters of anybody's text in a cell.
@@ -234,8 +236,22 @@ pub(super) fn pipeline(name: &str, profile: Option<&str>) -> String {
     }
 }
 
-/// The pipelines that there are, each a link to `path` about it.
-pub(super) fn chooser(html: &mut Html, path: &str, pipelines: &[PipelineRuns]) {
+/// What stands in the JSON of a page that needs a pipeline where none is named.
+#[derive(Serialize)]
+struct Choice {
+    /// `forensic.pipelines/1`
+    schema: &'static str,
+    pipelines: Vec<PipelineRuns>,
+}
+
+/// What a page that needs a pipeline is where none is named: those that there are, each a link to `path` about it.
+pub(super) fn choice(title: &str, area: Area, path: &str, pipelines: Vec<PipelineRuns>) -> Page {
+    let mut body = Html::default();
+    chooser(&mut body, path, &pipelines);
+    Page::new(title, area, body).with_json(Choice { schema: "forensic.pipelines/1", pipelines })
+}
+
+fn chooser(html: &mut Html, path: &str, pipelines: &[PipelineRuns]) {
     const SHOWN: usize = 500;
     if pipelines.is_empty() {
         return html.element("p", &[], "There is no run below this root folder yet. Start one with forensic-host run.");

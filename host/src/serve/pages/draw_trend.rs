@@ -109,8 +109,14 @@ pub(super) fn draw(html: &mut Html, label: &str, points: &[Point<'_>], steps: &[
                 let place = across(*at) - half;
                 let line = format!("M{} {}V{}", n(place), n(area.top), n(area.bottom));
                 html.within("path", &[("class", "t-step"), ("d", &line)], |_| {});
+                // Where the run's own mark is not, which would hide it: at the top, or at the foot.
+                let is_low = points
+                    .get(*at)
+                    .and_then(|point| point.ns)
+                    .is_some_and(|ns| up(ns) > f64::midpoint(area.top, area.bottom));
+                let height = if is_low { area.top + 9.0 } else { area.bottom - 6.0 };
                 let (class, place) = if place > WIDTH * 0.8 { ("e", place - 4.0) } else { ("", place + 4.0) };
-                text(html, class, place, area.top + 9.0, words);
+                text(html, class, place, height, words);
             }
             html.within("path", &[("class", "l s0"), ("d", &line(points, across, up))], |_| {});
             for (at, point) in points.iter().enumerate() {

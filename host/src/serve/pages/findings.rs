@@ -14,7 +14,6 @@ use crate::serve::answer::Problem;
 use crate::serve::app::App;
 use crate::serve::params::Params;
 use crate::units::{NONE, count, integer};
-use serde::Serialize;
 
 const PATH: &str = "/findings";
 /// Findings of the table.
@@ -23,14 +22,6 @@ const SHOWN: usize = 500;
 const UNREAD_SHOWN: usize = 20;
 /// Characters of a finding.
 const TEXT_MAX: usize = 1_000;
-
-/// What stands in `/findings.json` where no pipeline is named.
-#[derive(Serialize)]
-struct Choice {
-    /// `forensic.pipelines/1`
-    schema: &'static str,
-    pipelines: Vec<PipelineRuns>,
-}
 
 /// The page.
 ///
@@ -41,14 +32,9 @@ pub(in crate::serve) fn page(app: &App, query: &Params) -> Result<Page, Problem>
     let severity = word(query, "severity", &["error", "warning", "info"], FindingSeverity::of_word)?;
     let standing = word(query, "standing", &Standing::ALL.map(Standing::word), Standing::of_word)?;
     let entries = draw::entries(app);
-    let mut body = Html::default();
     let of = match draw::asked(&entries, query)? {
         Asked::One(of) => of,
-        Asked::Any(pipelines) => {
-            draw::chooser(&mut body, PATH, &pipelines);
-            let choice = Choice { schema: "forensic.pipelines/1", pipelines };
-            return Ok(Page::new("Findings", Area::Findings, body).with_json(choice));
-        }
+        Asked::Any(pipelines) => return Ok(draw::choice("Findings", Area::Findings, PATH, pipelines)),
     };
     let asked = FindingsQuery {
         pipeline: &of.pipeline,
@@ -60,6 +46,7 @@ pub(in crate::serve) fn page(app: &App, query: &Params) -> Result<Page, Problem>
         standing,
     };
     let found = findings(app.root(), app.findings(), entries.iter().map(|indexed| &indexed.entry), &asked);
+    let mut body = Html::default();
     filters(&mut body, &of, query, &found, runs);
     told(&mut body, &found);
     table(&mut body, &found);
@@ -177,11 +164,13 @@ fn row(html: &mut Html, found: &Findings, finding: &FindingTrend) {
         draw::cell(html, "", &finding.report);
         draw::cell(html, "", &finding.plugin);
         for at in [finding.first_run, finding.last_run] {
-            html.within("td", &[("class", "n")], |html| {
+            html.within("td", &[], |html| {
                 if let Some(run) = found.runs.get(at) {
                     match draw::run_address(&run.folder) {
                         Some(address) => {
-                            html.element("a", &[("href", &address), ("title", &run.folder)], &utc(run.start_time, 0));
+                            // The time below the date: eight columns are as many as a screen has room for.
+                            let start = utc(run.start_time, 0).replace('T', " ");
+                            html.element("a", &[("href", &address), ("title", &run.folder)], &start);
                         }
                         None => html.text(&clip(&run.folder, 200)),
                     }

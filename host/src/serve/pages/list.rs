@@ -185,9 +185,9 @@ fn table(html: &mut Html, runs: &[&Entry]) {
                             ("A", ""),
                             ("B", ""),
                             ("Run", ""),
+                            ("Result", ""),
                             ("Pipeline", ""),
                             ("Profile", ""),
-                            ("Result", ""),
                             ("Start (UTC)", ""),
                             ("Duration", "n"),
                             ("Stages", ""),
@@ -225,15 +225,16 @@ fn row(html: &mut Html, run: &Entry) {
             _ => draw_run(html, &run.folder),
         });
         if let Some(problem) = &run.problem {
-            html.within("td", &[("colspan", "2")], |html| html.text("not readable as a run"));
             html.within("td", &[], |html| draw_outcome(html, run));
+            html.within("td", &[("colspan", "2")], |html| html.text("not readable as a run"));
             let problem: String = problem.chars().take(PROBLEM_MAX).collect();
             html.within("td", &[("colspan", "4")], |html| html.text(&problem));
             return;
         }
+        // Beside its name: a phone shows only the first columns at once.
+        html.within("td", &[], |html| draw_outcome(html, run));
         cell(html, run.pipeline.as_deref().unwrap_or(NONE));
         cell(html, run.profile.as_deref().unwrap_or(NONE));
-        html.within("td", &[], |html| draw_outcome(html, run));
         cell(html, &run.start_time.map_or_else(|| NONE.to_owned(), |start| utc(start, 0)));
         html.element("td", &[("class", "n")], &maybe_duration(run.wall_ns));
         cell(html, &run.stages.map_or_else(|| NONE.to_owned(), |counts| stages(&counts, run.state)));

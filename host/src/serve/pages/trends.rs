@@ -17,19 +17,10 @@ use crate::serve::answer::Problem;
 use crate::serve::app::App;
 use crate::serve::params::Params;
 use crate::units::{NONE, change, count, duration, maybe_duration, percent, signed_duration};
-use serde::Serialize;
 
 const PATH: &str = "/trends";
 /// Characters of a stage's id in a heading.
 const ID_MAX: usize = 120;
-
-/// What stands in `/trends.json` where no pipeline is named.
-#[derive(Serialize)]
-struct Choice {
-    /// `forensic.pipelines/1`
-    schema: &'static str,
-    pipelines: Vec<PipelineRuns>,
-}
 
 /// The page.
 ///
@@ -38,19 +29,15 @@ struct Choice {
 pub(in crate::serve) fn page(app: &App, query: &Params) -> Result<Page, Problem> {
     let runs = query.number("runs", RUNS_DEFAULT, 1..=RUNS_MAX)?;
     let entries = draw::entries(app);
-    let mut body = Html::default();
     let of = match draw::asked(&entries, query)? {
         Asked::One(of) => of,
-        Asked::Any(pipelines) => {
-            draw::chooser(&mut body, PATH, &pipelines);
-            let choice = Choice { schema: "forensic.pipelines/1", pipelines };
-            return Ok(Page::new("Trends", Area::Trends, body).with_json(choice));
-        }
+        Asked::Any(pipelines) => return Ok(draw::choice("Trends", Area::Trends, PATH, pipelines)),
     };
     let stage = query.get("stage");
     let asked = TrendQuery { pipeline: &of.pipeline, profile: of.profile.as_deref(), runs, stage };
     let found = trends(app.root(), app.timings(), entries.iter().map(|indexed| &indexed.entry), &asked);
     let name = draw::pipeline(&of.pipeline, of.profile.as_deref());
+    let mut body = Html::default();
     ways(&mut body, &of, query, runs);
     let title = match (stage, found.stages.first()) {
         (None, _) => {

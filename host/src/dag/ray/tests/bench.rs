@@ -39,7 +39,7 @@ def ended(id, code=0, why="exit", emitted=1, **more):
         escaped=0, emitted=emitted, dropped=0), **more})
 def worker_span(job, span="00f067aa0ba902b7"):
     _, trace, parent, _ = job["traceparent"].split("-")
-    return {"name": job["id"], "start_time": 5, "end_time": 6, "duration_ms": 0.0, "status": "Success",
+    return {"name": job["id"] + "@abababababab-7", "start_time": 5, "end_time": 6, "duration_ms": 0.0, "status": "Success",
         "attributes": {"forensic.origin": "worker", "forensic.kind": "worker"}, "trace_id": trace, "span_id": span, "parent_span_id": parent}
 def orders():
     for line in sys.stdin:

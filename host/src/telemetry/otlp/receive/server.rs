@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, timeout_at};
 
 use super::SpanSink;
 use super::admission::{Admission, Registry, Sender};
@@ -17,10 +17,7 @@ use super::connection::{self, Phase};
 use super::counts::ReceiverCounts;
 use super::handler::Handler;
 use super::limits::{Allowance, ReceiverLimits};
-
-/// How long accepting rests after the system refused a connection, as it does when files run out, and how often idle
-/// connections are asked to leave when there is no place for another.
-const REST: Duration = Duration::from_millis(50);
+use crate::accept::accept;
 
 /// An OTLP receiver on a loopback port of its own. Dropping it ends it at once; [`Receiver::shutdown`] lets what is
 /// under way arrive.
@@ -53,7 +50,7 @@ impl Receiver {
         let requests = Arc::clone(&handler.requests);
         let connections = Arc::new(Semaphore::new(limits.connections));
         let (phase, watched) = watch::channel(Phase::Serving);
-        runtime.spawn(accept(listener, handler, Arc::clone(&connections), watched));
+        runtime.spawn(serve(listener, handler, Arc::clone(&connections), watched));
         Ok(Self { port, runtime: runtime.clone(), limits, registry, phase, requests, connections })
     }
 
@@ -117,42 +114,17 @@ impl Drop for Receiver {
     }
 }
 
-async fn accept(
+async fn serve(
     listener: TcpListener,
     handler: Arc<Handler>,
     connections: Arc<Semaphore>,
     mut phase: watch::Receiver<Phase>,
 ) {
     let builder = connection::builder();
-    let room = Arc::new(Notify::new());
     let watched = phase.clone();
-    let serve = async {
-        loop {
-            // Without a place the others wait in the system's queue.
-            let place = match timeout(REST, Arc::clone(&connections).acquire_owned()).await {
-                Ok(Ok(place)) => place,
-                Ok(Err(_)) => return,
-                Err(_) => {
-                    room.notify_waiters();
-                    continue;
-                }
-            };
-            let Ok((stream, _)) = listener.accept().await else {
-                sleep(REST).await;
-                continue;
-            };
-            // Answers are short: waiting to fill a packet only delays them. If it can't be set they are just slower.
-            let _ = stream.set_nodelay(true);
-            let (builder, handler) = (builder.clone(), Arc::clone(&handler));
-            let (watched, room) = (watched.clone(), Arc::clone(&room));
-            tokio::spawn(async move {
-                connection::serve(stream, builder, handler, watched, room).await;
-                drop(place);
-            });
-        }
-    };
+    let serve = |stream, room| connection::serve(stream, builder.clone(), Arc::clone(&handler), watched.clone(), room);
     tokio::select! {
-        () = serve => {}
+        () = accept(&listener, &connections, serve) => {}
         _ = phase.changed() => {}
     }
 }
