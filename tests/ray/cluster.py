@@ -276,10 +276,10 @@ class Cluster:
     ) -> str:
         number = self.state["next"]
         self.state["next"] = number + 1
-        ip = f"127.0.0.{number}"
+        ip, enter = self._place(number)
         label_text = ",".join(f"{name}={value}" for name, value in labels.items())
         ray = Path(sys.executable).parent / "ray"
-        command = [*self.enter, sys.executable, str(ray), "start", "--block", f"--node-ip-address={ip}", *QUIET, *how]
+        command = [*enter, sys.executable, str(ray), "start", "--block", f"--node-ip-address={ip}", *QUIET, *how]
         # A folder for each node: two that start at the same time in one folder take each other's sockets.
         command += [f"--temp-dir={self.directory}/{number}", f"--num-cpus={cpus}", "--num-gpus=0", f"--resources={json.dumps(resources)}"]
         command += [f"--labels={label_text}"] if label_text else []
@@ -288,6 +288,10 @@ class Cluster:
         self.state["nodes"].append({"ip": ip, "pid": child.pid, "role": role, "labels": labels, "resources": resources})
         self._save()
         return ip
+
+    def _place(self, number: int) -> tuple[str, list[str]]:
+        """A node's address, and how to get into its namespace."""
+        return f"127.0.0.{number}", self.enter
 
     def _of_node(self, ip: str, name: str) -> list[int]:
         """Processes of a node whose program is `name`."""

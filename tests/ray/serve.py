@@ -17,10 +17,9 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from cluster import NODE, PORT, QUICK_HEALTH, QUIET, Cluster, ClusterError, command_of, marked, send
+from cluster import NODE, PORT, Cluster, ClusterError, command_of, marked, send
 
 ALIVE = """
 import sys
@@ -119,24 +118,11 @@ class Cabled(Served):
         self.ip_tool("address", "add", f"{self.ip(number)}/24", "dev", "eth0", number=number)
         self.ip_tool("link", "set", "eth0", "up", number=number)
 
-    def _node(
-        self, how: list[str], cpus: int, resources: dict[str, float], labels: dict[str, str], env: dict[str, str]
-    ) -> str:
-        number = self.state["next"]
-        self.state["next"] = number + 1
-        ip, head = self.ip(number), "--head" in how
-        if not head:
-            self.cable(number)
-        enter = self.enter if head else self.enter_node(number)
-        ray = Path(sys.executable).parent / "ray"
-        command = [*enter, sys.executable, str(ray), "start", "--block", f"--node-ip-address={ip}", *QUIET, *how]
-        command += [f"--num-cpus={cpus}", "--num-gpus=0", f"--resources={json.dumps(resources)}"]
-        command += ["--labels=" + ",".join(f"{name}={value}" for name, value in labels.items())] if labels else []
-        child = self._spawn(command, {**QUICK_HEALTH, **self.env, **env, NODE: ip}, f"node-{number}.log")
-        role = "head" if head else "worker"
-        self.state["nodes"].append({"ip": ip, "pid": child.pid, "role": role, "labels": labels, "resources": resources})
-        self._save()
-        return ip
+    def _place(self, number: int) -> tuple[str, list[str]]:
+        if number == 2:
+            return self.ip(number), self.enter
+        self.cable(number)
+        return self.ip(number), self.enter_node(number)
 
     def stop(self) -> None:
         """What holds the namespaces goes first, as nothing else ends it; a namespace lasts while anybody is in it."""

@@ -180,8 +180,10 @@ pub(super) fn shared() -> Option<&'static Cluster> {
     static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
     let start = || {
         let python = python()?;
-        let nodes = ["a", "b"].map(|zone| node(8, &json!({ "slot": 10 }), &json!({ "zone": zone }), &json!({})));
-        Some(Cluster::start(&python, json!({ "nodes": nodes })))
+        // Ray would fill half of a node before it takes the next one.
+        let spread = json!({ "RAY_scheduler_spread_threshold": "0" });
+        let nodes = ["a", "b"].map(|zone| node(8, &json!({ "slot": 10 }), &json!({ "zone": zone }), &spread));
+        Some(Cluster::start(&python, json!({ "nodes": nodes, "env": spread })))
     };
     SHARED.get_or_init(start).as_ref()
 }

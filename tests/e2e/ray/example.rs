@@ -198,16 +198,23 @@ fn worker_files_make_the_trace(trial: &Trial<'_>) {
     };
     assert_eq!(of_workers, ids(&mut trace.0.iter().filter(remote)));
 
-    // The host's own spans and the workers' files give the same trace again.
+    // The host's own spans and the workers' files give the same trace again, in whatever order they come; merging orders spans
+    // that begin at the same time.
     let own: Vec<&Value> = trace.0.iter().filter(|span| !remote(span)).collect();
     trial.bench.write("own.json", serde_json::to_string(&own).unwrap());
-    let paths: Vec<String> = files.iter().map(|name| data.join(name).to_str().unwrap().to_owned()).collect();
-    let mut arguments = vec!["trace", "merge", "own.json"];
-    arguments.extend(paths.iter().map(String::as_str));
-    assert_eq!(trial.call(&arguments), Some(0), "{}", trial.stderr());
-    let merged: Vec<Value> = serde_json::from_str(&trial.stdout()).unwrap();
-    assert_eq!(merged.len(), trace.0.len());
-    for (merged, span) in merged.iter().zip(&trace.0) {
-        assert_eq!(merged, span);
+    let merged = |files: &[String]| {
+        let mut arguments = vec!["trace", "merge"];
+        arguments.extend(files.iter().map(String::as_str));
+        assert_eq!(trial.call(&arguments), Some(0), "{}", trial.stderr());
+        serde_json::from_str::<Vec<Value>>(&trial.stdout()).unwrap()
+    };
+    let mut parts: Vec<String> = files.iter().map(|name| data.join(name).to_str().unwrap().to_owned()).collect();
+    parts.push("own.json".to_owned());
+    let from_parts = merged(&parts);
+    let from_whole = merged(&[data.join("forensic_trace.json").to_str().unwrap().to_owned()]);
+    assert_eq!(from_whole.len(), trace.0.len());
+    assert_eq!(from_parts.len(), from_whole.len());
+    for (part, whole) in from_parts.iter().zip(&from_whole) {
+        assert_eq!(part, whole);
     }
 }

@@ -39,7 +39,9 @@ pub(super) fn ray_worker(supervisor: u32) -> u32 {
         descriptors.flatten().any(|descriptor| fs::read_link(descriptor.path()).is_ok_and(|target| target == pipe))
     };
     let found: Vec<u32> = all().filter(|pid| *pid != supervisor).filter(holds).collect();
-    let [worker] = found[..] else {
+    // What Ray runs says so; there may be more of ours at the same pipe.
+    let ray: Vec<u32> = found.iter().copied().filter(|pid| command(*pid).starts_with("ray::")).collect();
+    let [worker] = ray[..] else {
         let told: Vec<_> = found.iter().map(|pid| (pid, command(*pid))).collect();
         panic!("not one process speaks with {supervisor}: {told:?}");
     };

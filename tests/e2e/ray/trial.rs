@@ -139,6 +139,11 @@ impl<'a> Trial<'a> {
     /// Waits until a stage of [`TREE`] runs.
     pub(super) fn tree(&self) -> Tree {
         self.until_told("tree");
+        // The shared folder is quicker than the stream: the host has to know, too.
+        let journal = self.run_dir().join("data/forensic_trace.ndjson");
+        let started =
+            || std::fs::read_to_string(&journal).is_ok_and(|text| text.contains("\"forensic.started_time\":"));
+        self.until("the host's note that it has started", started);
         let stage = self.told("tree").parse().unwrap();
         let supervisor = process::parent(stage).expect("the stage lives");
         Tree { stage, supervisor, worker: process::ray_worker(supervisor) }
