@@ -375,6 +375,25 @@ fn a_cancel_ends_what_does_not_want_to_end_and_signals_to_the_worker_do_nothing(
 }
 
 #[test]
+fn what_a_worker_leaves_that_was_killed_is_gone_before_its_output_ends() {
+    let node = Node::new();
+    let job = node.job(
+        "trap '' TERM; sleep 600 & setsid sleep 600 & (setsid sleep 600 &) ; echo ready; while :; do sleep 1; done",
+    );
+    let mut worker = node.start(&job.to_string());
+    worker.until_ready();
+    let id = worker.said.started().pid;
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let parent = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    assert!(Command::new("kill").args(["-KILL", &parent]).status().unwrap().success());
+    worker.to_end();
+    assert!(worker.said.ended.is_none(), "nobody was left to say it");
+    // The one who ended the others may be about to end itself.
+    assert!(node.alive().len() <= 1, "{:?}", node.alive());
+    node.wait_for_nobody();
+}
+
+#[test]
 fn a_cancel_is_soft_unless_it_is_forced() {
     for (force, signal) in [(false, 15), (true, 9)] {
         let node = Node::new();

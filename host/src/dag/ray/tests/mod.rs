@@ -129,6 +129,11 @@ fn a_lost_attempt_fails_as_what_it_was() {
     assert_eq!(ran.attribute("a#1", attr::SPANS_RECOVERED), 1);
     let workers = ran.ledger.workers.unwrap();
     assert_eq!((workers.lost, workers.recovered), (3, 1));
+    // What stands where its worker's own span would be, which never came.
+    let own = ran.spans.iter().find(|span| span["span_id"] == "00f067aa0ba902b7").unwrap();
+    assert_eq!((&own["parent_span_id"], &own["start_time"]), (&ran.span("a#1")["span_id"], &1.into()));
+    assert_eq!((&own["attributes"][attr::INFERRED], &own["name"]), (&true.into(), &"a#1@abababababab-7".into()));
+    assert_eq!(ran.ledger.difference(), 0);
     assert!(ran.ledger.notes().iter().any(|note| note.contains("3 spans of workers")), "{:?}", ran.ledger.notes());
 }
 
