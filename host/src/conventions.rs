@@ -272,6 +272,8 @@ pub mod cluster_auth {
     pub const TOKEN: &str = "token";
     /// Anybody who reaches its ports.
     pub const NONE: &str = "none";
+    /// The same, and the pipeline says that it is meant so (`allow_unauthenticated`).
+    pub const ALLOWED: &str = "none_allowed";
 }
 
 /// Result words of `cicd.pipeline.result` and `cicd.pipeline.task.run.result`.

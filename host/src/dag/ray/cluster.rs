@@ -19,7 +19,7 @@ pub struct ClusterRecord {
     pub ray: String,
     /// Version of the bridge's Python.
     pub python: String,
-    /// How it lets one in: `token` or `none`.
+    /// How it lets one in: `token`, `none`, or `none_allowed` where the pipeline says that this is meant.
     pub auth: String,
     /// Its nodes, also those that are gone, in the order in which they were seen.
     pub nodes: Vec<NodeRecord>,
@@ -67,7 +67,12 @@ impl Cluster {
         let mut record = ClusterRecord {
             ray: short(&ready.ray),
             python: short(&ready.python),
-            auth: if ready.auth == cluster_auth::TOKEN { cluster_auth::TOKEN } else { cluster_auth::NONE }.to_owned(),
+            auth: match ready.auth.as_str() {
+                cluster_auth::TOKEN => cluster_auth::TOKEN,
+                _ if config.allow_unauthenticated => cluster_auth::ALLOWED,
+                _ => cluster_auth::NONE,
+            }
+            .to_owned(),
             ..ClusterRecord::default()
         };
         let mut problems = Vec::new();
@@ -96,7 +101,7 @@ impl Cluster {
         if workers == 0 {
             return Err(RayError::NoNodes);
         }
-        if record.auth == cluster_auth::NONE && !config.allow_unauthenticated {
+        if record.auth == cluster_auth::NONE {
             record.warnings.push(
                 "the Ray cluster lets anybody in who reaches its ports: whoever does can run commands on its nodes. Start it with \
                  RAY_AUTH_MODE=token, or say `allow_unauthenticated = true` in [executor] if its network is closed"
