@@ -233,7 +233,7 @@ mod tests {
 
         #[test]
         fn no_order_breaks_the_reader(t in "lease|cancel|x", force in "true|false|1|null|\"x\"") {
-            drop(order(format!("{{\"t\":\"{t}\",\"force\":{force}}}").as_bytes()));
+            let _ = order(format!("{{\"t\":\"{t}\",\"force\":{force}}}").as_bytes());
         }
     }
 }

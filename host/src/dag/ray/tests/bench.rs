@@ -143,8 +143,7 @@ pub(super) fn run_until(pipeline: &Pipeline, script: &str, stop_at: Option<&str>
     })?;
     let mut executor = Executors::new(pipeline, LocalExecutor::new(clock), Some(ray));
     let stop = Stop::new();
-    let mut hearing = Hearing::default();
-    hearing.stop_at = stop_at.map(|at| (at.to_owned(), stop.clone()));
+    let mut hearing = Hearing { stop_at: stop_at.map(|at| (at.to_owned(), stop.clone())), ..Hearing::default() };
     let told = Arc::clone(&hearing.told);
     let plan = RunPlan::run_all(pipeline);
     let environment = StageEnvironment::default();
