@@ -81,7 +81,7 @@ impl Node {
     /// Runs a job to its end.
     fn run(&self, job: &Value) -> Said {
         let mut worker = self.start(&job.to_string());
-        worker.to_end();
+        worker.until_end();
         let said = worker.said;
         assert!(said.ended.is_some());
         self.wait_for_nobody();
@@ -212,7 +212,7 @@ impl Worker {
         true
     }
 
-    fn to_end(&mut self) {
+    fn until_end(&mut self) {
         while self.take() {}
     }
 
@@ -339,7 +339,7 @@ fn spans_of_the_stage_arrive_while_it_runs_and_no_secret_leaves_the_node() {
     post(&node.run_dir().join("data/env"), "work", &span);
     worker.until("the span arrived", |said| !said.spans.is_empty());
     std::fs::write(node.run_dir().join("data/go"), "").unwrap();
-    worker.to_end();
+    worker.until_end();
     let said = worker.said;
     let work = said.span("work");
     assert_eq!((&work["parent_span_id"], &work["trace_id"]), (&json!(span), &json!(TRACE)));
@@ -366,7 +366,7 @@ fn a_cancel_ends_what_does_not_want_to_end_and_signals_to_the_worker_do_nothing(
         assert!(Command::new("kill").args([signal, &parent]).status().unwrap().success());
     }
     worker.control(false);
-    worker.to_end();
+    worker.until_end();
     let ended = worker.said.ended();
     assert_eq!((ended.why, ended.code, ended.signal), (Why::Cancelled, None, Some(9)));
     worker.said.check_spans();
@@ -386,7 +386,7 @@ fn what_a_worker_leaves_that_was_killed_is_gone_before_its_output_ends() {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
     let parent = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().to_owned();
     assert!(Command::new("kill").args(["-KILL", &parent]).status().unwrap().success());
-    worker.to_end();
+    worker.until_end();
     assert!(worker.said.ended.is_none(), "nobody was left to say it");
     // The one who ended the others may be about to end itself.
     assert!(node.alive().len() <= 1, "{:?}", node.alive());
@@ -408,7 +408,7 @@ fn a_cancel_is_soft_unless_it_is_forced() {
         } else {
             worker.order(r#"{"t":"cancel"}"#);
         }
-        worker.to_end();
+        worker.until_end();
         let said = &worker.said;
         assert_eq!((said.ended().why, said.ended().signal), (Why::Cancelled, Some(signal)));
         assert_eq!(said.out().contains("asked"), !force);
@@ -476,7 +476,7 @@ fn a_lease_that_is_renewed_does_not_end() {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
     });
-    worker.to_end();
+    worker.until_end();
     leases.join().unwrap();
     assert_eq!((worker.said.ended().why, worker.said.ended().code), (Why::Exit, Some(0)));
 }
@@ -485,14 +485,14 @@ fn a_lease_that_is_renewed_does_not_end() {
 fn a_job_that_can_t_be_read_or_started_is_refused_in_one_line() {
     let node = Node::new();
     let mut worker = node.start(r#"{"id":"a#1","command":"hunter2"}"#);
-    worker.to_end();
+    worker.until_end();
     let ended = worker.said.ended();
     assert_eq!((ended.why, worker.next), (Why::SpawnError, 1));
     assert!(ended.error.as_ref().unwrap().contains("a field is missing"), "{ended:?}");
     assert!(!worker.said.text.contains("hunter2"));
 
     let mut worker = node.start("no job");
-    worker.to_end();
+    worker.until_end();
     assert_eq!(worker.next, 0);
     let mut stderr = String::new();
     worker.stderr.read_to_string(&mut stderr).unwrap();
@@ -526,7 +526,7 @@ fn a_scratch_folder_that_others_can_write_to_is_refused() {
     let node = Node::new();
     std::fs::set_permissions(node.scratch(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let mut worker = node.start(&node.job("touch data/ran").to_string());
-    worker.to_end();
+    worker.until_end();
     assert_eq!(worker.said.ended().why, Why::SpawnError);
     assert!(worker.said.ended().error.as_ref().unwrap().contains("scratch folder"));
     assert!(!node.run_dir().join("data/ran").exists());
