@@ -113,7 +113,8 @@ impl ForensicSpanExporter {
         self.record_worker_span(sender, span, false)
     }
 
-    /// Records a span that the host made in the place of a worker's, unless that one came. It is none that was received.
+    /// Records a span that the host made in the place of a worker's, unless that one came. It counts for none
+    /// that a worker sent.
     pub fn record_for_worker(&self, sender: &WorkerSender, span: &str) -> WorkerSpan {
         self.record_worker_span(sender, span, true)
     }
@@ -128,7 +129,7 @@ impl ForensicSpanExporter {
         if ours && id.is_ok_and(|id| shared.workers.seen.contains(&id)) {
             return WorkerSpan::Duplicate;
         }
-        *(if ours { &mut shared.ledger.started } else { &mut shared.ledger.received }) += 1;
+        shared.ledger.received += 1;
         let counts = shared.workers.counts.get_or_insert_default();
         let (mut record, line) = match record.and_then(|mut record| {
             let line = record.line(self.caps()).map_err(|_| "worker_malformed")?;
