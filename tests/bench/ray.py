@@ -66,7 +66,7 @@ def main() -> None:
                     folder = Path(place) / f"{at}-{number}-{executor}"
                     folder.mkdir()
                     (folder / "pipeline.toml").write_text(pipeline(cluster, *what))
-                    results.setdefault((case, executor), []).append(measure(cluster, binary, folder, executor, "R"))
+                    results.setdefault((case, executor), []).append(measure(cluster, binary, folder, executor, folder.name))
             print(f"round {number + 1} of {rounds}, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
     print(f"{os.cpu_count()} processors, medians of {rounds} rounds; ms\n")
     print("| case | the whole call, here | on Ray | stages alone, here | on Ray | a stage, here | on Ray | ratio |")

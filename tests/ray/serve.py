@@ -1,6 +1,7 @@
 """One Ray cluster for the tests of the binary, ruled over standard input: tests/e2e/ray/cluster.rs.
 
-    serve.py OPTIONS        OPTIONS is a JSON object: dir, nodes (array of what add_node takes), token, cabled, env
+    serve.py OPTIONS        OPTIONS is a JSON object: dir, nodes (array of what add_node takes), token, cabled, env, around (a
+folder to remove at the end as well)
 
 The first line of output is the cluster's state; then each line of input, `{"do": "add_nodes", …}`, gets a line of output,
 `{"ok": …}` or `{"error": "…"}`. The end of input, which comes however the tests end, stops the cluster and removes its folder.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -163,6 +165,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     nodes = options.pop("nodes", [])
     kind = Cabled if options.pop("cabled", False) else Served
+    around = options.pop("around", None)
     cluster = kind(options.pop("dir"), nodes=0, **options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
@@ -178,6 +181,8 @@ def main() -> None:
         say({"error": str(error)})
     finally:
         cluster.stop()
+        if around:
+            shutil.rmtree(around, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ impl Cluster {
         // A short path: Ray's sockets lie deep below it.
         let folder = tempfile::Builder::new().prefix("fr").rand_bytes(4).tempdir_in("/tmp").unwrap();
         options["dir"] = folder.path().join("r").to_str().unwrap().into();
+        // What is never dropped, as a static, is removed by the keeper.
+        options["around"] = folder.path().to_str().unwrap().into();
         let said = std::fs::File::create(folder.path().join("said")).unwrap();
         let mut command = Command::new(python);
         command.arg(workspace().join("tests/ray/serve.py")).arg(options.to_string());
