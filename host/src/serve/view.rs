@@ -61,12 +61,15 @@ pub(super) fn trace_now(directory: &RunDirectory) -> Result<TraceNow, Problem> {
         State::Killed | State::Broken => Some(Open::Killed),
         State::Ended => None,
     };
-    let too_large =
-        |what: &str| format!("{what} has more than {} MiB; `forensic-host trace` reads it", TRACE_MAX >> 20);
+    let too_large = |what: &str, way: &str| format!("{what} has more than {} MiB; {way}", TRACE_MAX >> 20);
     let data = standing.and_then(|standing| Some((standing, directory.folder(DATA).ok()?)));
     let journal = data.and_then(|(standing, data)| {
         let fits = journal_size(&data).ok()?? <= TRACE_MAX;
-        if fits { so_far(&data, standing).ok()?.map(Ok) } else { Some(Err(too_large("the journal"))) }
+        if fits {
+            so_far(&data, standing).ok()?.map(Ok)
+        } else {
+            Some(Err(too_large("the journal", "the trace can be read once the run has ended, or was recovered")))
+        }
     });
     let trace = match (journal, directory.file(TRACE)) {
         (Some(journal), _) => {
@@ -75,7 +78,7 @@ pub(super) fn trace_now(directory: &RunDirectory) -> Result<TraceNow, Problem> {
         (None, Ok(Some(file))) => {
             let size = file.metadata().map_err(Problem::internal)?.len();
             if size > TRACE_MAX {
-                Err(too_large(TRACE))
+                Err(too_large(TRACE, "`forensic-host trace` reads it"))
             } else {
                 Trace::read(BufReader::with_capacity(1 << 18, file))
                     .map_err(|error| format!("{TRACE} can't be read: {error}"))
