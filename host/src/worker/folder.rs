@@ -19,8 +19,8 @@ const SOCKET: &str = "control";
 const SOCKET_MAX: usize = 107;
 /// Digits that tell sockets apart which could not lie in their folder.
 const DIGITS: usize = 12;
-/// Another worker may tidy up the same parents.
-const TRIES: usize = 5;
+/// Other workers of the run tidy up the same parents, again and again where stages are short.
+const TRIES: usize = 1000;
 
 #[derive(Debug)]
 pub(super) struct OwnFolder {
@@ -51,10 +51,21 @@ impl OwnFolder {
         let mut tries = 0;
         loop {
             tries += 1;
-            match make(&parent).and_then(|()| DirBuilder::new().mode(0o700).create(&path)) {
-                Ok(()) => break,
-                Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
-                Err(error) => return Err(why(&path, &error)),
+            // A parent that goes while it is made is seen as one that is not there, or as one that is in the way.
+            let again = match make(&parent) {
+                Ok(()) => match DirBuilder::new().mode(0o700).create(&path) {
+                    Ok(()) => break,
+                    // The attempt's own: that one must not be there.
+                    Err(error) => (error.kind() == io::ErrorKind::NotFound, path.as_path(), error),
+                },
+                Err(error) => {
+                    let kinds = [io::ErrorKind::NotFound, io::ErrorKind::AlreadyExists];
+                    (kinds.contains(&error.kind()), parent.as_path(), error)
+                }
+            };
+            let (may_pass, at, error) = again;
+            if !may_pass || tries >= TRIES {
+                return Err(why(at, &error));
             }
         }
         let socket = [path.join(SOCKET), scratch.join(short_name(&path))];
@@ -110,4 +121,45 @@ fn default_scratch() -> PathBuf {
 fn short_name(path: &Path) -> String {
     let digest = files::sha256(path.as_os_str().as_encoded_bytes());
     format!("control-{}", &digest[..DIGITS])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn job(scratch: &Path, id: &str) -> Job {
+        serde_json::from_value(json!({
+            "id": id, "run": "R", "stage": "a", "attempt": 1, "command": {"argv": ["true"]}, "cwd": "/", "run_dir": "/r",
+            "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "worker": "n-1", "scratch": scratch,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn workers_of_a_run_don_t_get_into_each_other_s_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = folder.path().join("scratch");
+        std::thread::scope(|scope| {
+            for worker in 0..4 {
+                let scratch = &scratch;
+                scope.spawn(move || {
+                    let job = job(scratch, &format!("s{worker}#1"));
+                    for _ in 0..2000 {
+                        OwnFolder::create(&job).unwrap().remove();
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_attempt_has_one_worker() {
+        let folder = tempfile::tempdir().unwrap();
+        let job = job(&folder.path().join("scratch"), "a#1");
+        let _first = OwnFolder::create(&job).unwrap();
+        let why = OwnFolder::create(&job).unwrap_err();
+        assert!(why.contains("a#1") && why.contains("exists"), "{why}");
+    }
 }
