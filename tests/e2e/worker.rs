@@ -417,7 +417,8 @@ fn a_cancel_is_soft_unless_it_is_forced() {
 }
 
 /// A stage with a child in its group and one that left it and takes no TERM.
-const FAMILY: &str = "setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' & sleep 600 & echo ready; ";
+const FAMILY: &str = "setsid sh -c 'trap \"\" TERM; touch data/away; while :; do sleep 1; done' & sleep 600 & \
+                      until [ -e data/away ]; do sleep 0.01; done; echo ready; ";
 
 #[test]
 fn without_the_relay_nothing_is_left_alive_and_the_record_waits_in_the_folder() {

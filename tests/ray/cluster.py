@@ -145,7 +145,7 @@ class Cluster:
         self.state["dir"] = str(self.directory)
         self.state["env"] = self._token() if self.wanted["token"] else {"RAY_AUTH_MODE": "disabled"}
         self._namespace()
-        self._node(["--head", f"--port={PORT}", "--include-dashboard=false"],
+        self._node(["--head", f"--port={PORT}", "--include-dashboard=false", "--num-gpus=0"],
                    cpus=self.wanted["head_cpus"], resources={}, labels={"zone": "head"}, env=self.wanted["env"])
         self._await_nodes(1)
         for _ in range(self.wanted["nodes"]):
@@ -214,15 +214,17 @@ class Cluster:
         labels: dict[str, str] | None = None,
         env: dict[str, str] | None = None,
         wait: bool = True,
+        gpus: int = 0,
     ) -> str:
-        """One more worker node; its address."""
+        """One more worker node; its address. Ray takes `gpus` at its word: there need be none."""
         number = self.state["next"]
         if resources is None:
             resources = {"slot": 2}
         if labels is None:
             labels = {"zone": chr(ord("a") + number - 3)}
         before = self._count() if wait else 0
-        node = self._node([f"--address={self.address}"], cpus=cpus, resources=resources, labels=labels, env=env or {})
+        how = [f"--address={self.address}", f"--num-gpus={gpus}"]
+        node = self._node(how, cpus=cpus, resources=resources, labels=labels, env=env or {})
         if wait:
             self._await_nodes(before + 1)
         return node
@@ -281,7 +283,7 @@ class Cluster:
         ray = Path(sys.executable).parent / "ray"
         command = [*enter, sys.executable, str(ray), "start", "--block", f"--node-ip-address={ip}", *QUIET, *how]
         # A folder for each node: two that start at the same time in one folder take each other's sockets.
-        command += [f"--temp-dir={self.directory}/{number}", f"--num-cpus={cpus}", "--num-gpus=0", f"--resources={json.dumps(resources)}"]
+        command += [f"--temp-dir={self.directory}/{number}", f"--num-cpus={cpus}", f"--resources={json.dumps(resources)}"]
         command += [f"--labels={label_text}"] if label_text else []
         child = self._spawn(command, {**QUICK_HEALTH, **self.env, **env, NODE: ip}, f"node-{number}.log")
         role = "head" if "--head" in how else "worker"

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustix::process::{WaitOptions, getpid, set_child_subreaper, wait};
 
+use super::INTERNAL;
 use crate::dag::end_offspring;
 
 /// A process that even KILL doesn't end, as it waits for a device, is not waited for any longer than this.
@@ -39,20 +40,22 @@ pub(super) fn divide() -> io::Result<Half> {
     }
 }
 
-/// Waits for the worker's end and ends what it has left.
+/// Waits for the worker's end, ends what it has left, and ends as it did.
 pub(super) fn stand_by(worker: libc::pid_t) -> ExitCode {
     // Whoever speaks with the worker is to see when that one is gone.
     drop(close_input());
-    loop {
+    let code = loop {
         match wait(WaitOptions::empty()) {
-            Ok(Some((pid, _))) if pid.as_raw_nonzero().get() == worker => break,
+            Ok(Some((pid, status))) if pid.as_raw_nonzero().get() == worker => {
+                break status.exit_status().and_then(|code| u8::try_from(code).ok()).unwrap_or(INTERNAL);
+            }
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             // There are no children at all.
-            Err(_) => break,
+            Err(_) => break INTERNAL,
         }
-    }
+    };
     end_offspring(GIVE_UP);
-    ExitCode::SUCCESS
+    code.into()
 }
 
 #[expect(unsafe_code, reason = "the crates at hand have no safe wrapper of dup2 for the standard streams")]

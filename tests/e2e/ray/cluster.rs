@@ -106,7 +106,16 @@ impl Cluster {
 
     /// SIGKILL for a node's `start`, `raylet` or `gcs_server`.
     pub(super) fn kill(&self, ip: &str, what: &str) {
-        let killed = self.ask(&json!({ "do": "kill", "ip": ip, "what": what }));
+        self.signal(ip, what, "KILL");
+    }
+
+    /// SIGTERM, by which a node leaves in good order.
+    pub(super) fn retire(&self, ip: &str) {
+        self.signal(ip, "raylet", "TERM");
+    }
+
+    fn signal(&self, ip: &str, what: &str, name: &str) {
+        let killed = self.ask(&json!({ "do": "kill", "ip": ip, "what": what, "name": name }));
         assert_eq!(killed.as_array().unwrap().len(), 1, "not one {what} on {ip}");
     }
 
@@ -177,14 +186,18 @@ impl Drop for Cluster {
 }
 
 /// The cluster that all tests share which leave it as it was: a head without processors, and two nodes, in the zones `a` and `b`,
-/// that have eight processors and ten slots each.
+/// that have eight processors, ten slots and two GPUs that aren't there each.
 pub(super) fn shared() -> Option<&'static Cluster> {
     static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
     let start = || {
         let python = python()?;
         // Ray would fill half of a node before it takes the next one.
         let spread = json!({ "RAY_scheduler_spread_threshold": "0" });
-        let nodes = ["a", "b"].map(|zone| node(8, &json!({ "slot": 10 }), &json!({ "zone": zone }), &spread));
+        let nodes = ["a", "b"].map(|zone| {
+            let mut node = node(8, &json!({ "slot": 10 }), &json!({ "zone": zone }), &spread);
+            node["gpus"] = 2.into();
+            node
+        });
         Some(Cluster::start(&python, json!({ "nodes": nodes, "env": spread })))
     };
     SHARED.get_or_init(start).as_ref()

@@ -32,6 +32,22 @@ fn a_node_that_dies_is_told_and_leaves_nothing() {
 }
 
 #[test]
+fn a_node_that_leaves_in_good_order_is_not_called_lost() {
+    let Some(mut fragile) = fragile() else { return };
+    let cluster = fragile.cluster();
+    let nodes = cluster.add([victim("leaves")]);
+    let trial = Trial::new(cluster, "", &tree_on("leaves"));
+    let running = trial.start();
+    let tree = trial.tree();
+    cluster.retire(&nodes[0]);
+    assert_eq!(running.wait(), Some(1));
+    trial.assert_lost("tree", "node_drained");
+    trial.until_gone(&tree);
+    assert_eq!(trial.executions(), 1);
+    cluster.remove(&nodes);
+}
+
+#[test]
 fn a_stage_that_takes_too_much_memory_is_ended_by_ray_and_told_so() {
     let Some(mut fragile) = fragile() else { return };
     let cluster = fragile.cluster();

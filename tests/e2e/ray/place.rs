@@ -103,13 +103,17 @@ fn resources_and_labels_choose_the_node() {
         '''
         ray = { cpus = 0.5, memory = "64MiB", custom = { slot = 6 }, labels = { zone = "b" } }
     "#;
-    let stages = ["x", "y", "z"].map(|stage| format!("[stages.{stage}]\n{alone}")).concat();
+    // Ray says which GPUs are whose.
+    let seen = "[stages.seen]\nrun = 'echo \"$CUDA_VISIBLE_DEVICES\"'\nray = { cpus = 0, gpus = 2, labels = { zone = \"a\" } }\n";
+    let stages = ["x", "y", "z"].map(|stage| format!("[stages.{stage}]\n{alone}")).concat() + seen;
     let trial = Trial::new(cluster, "", &stages);
     assert_eq!(trial.run(), Some(0));
     let trace = trial.trace();
     for stage in ["x", "y", "z"] {
         assert_eq!(attempt(&trace, stage)["attributes"]["forensic.node"], b);
     }
+    assert_eq!(attempt(&trace, "seen")["attributes"]["forensic.node"], a);
+    assert_eq!(trial.read("logs/seen/1.out.log"), "0,1\n");
     // Waiting for Ray is told apart from waiting for a slot of the pipeline.
     let summary = &trial.json("reports/forensic_report.json")["summary"];
     assert!(summary["queue"]["dispatch_ns"].as_u64().unwrap() > 300_000_000, "{}", summary["queue"]);
