@@ -1,6 +1,6 @@
 """What a stage costs: graphs of `true`, ours beside other tools, all in the same minutes on the same machine.
 
-    target/venv/bench/bin/python tests/bench/pipelines.py [--quick] [--rounds N] [--binary FILE] [--out FILE]
+    target/venv/bench/bin/python tests/bench/pipelines.py [--quick] [--rounds N] [--case TEXT] [--binary FILE] [--out FILE]
 
 Each case: every tool once to warm up, with its memory sampled; then rounds, in which every tool runs once, every other round in the
 opposite order. A tool that would need longer than its share of seconds gets fewer rounds; one for which a single run is more than
@@ -24,6 +24,7 @@ from measure import Measured, MeasureError, measure
 from shapes import Shape, chain, independent, layered
 from tools import Tool, Work, all_tools, planners
 
+CI = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL")
 CORE = ("forensic-host", "make", "ninja")
 
 
@@ -128,8 +129,8 @@ def main() -> None:
     # On the file system of the project, as a pipeline's runs are; not in /tmp, which may be memory.
     with tempfile.TemporaryDirectory(prefix="work-", dir=args.out.parent) as name:
         place = Path(name).resolve()
-        # Caches of the tools start empty, are filled while warming up, and leave the user's alone.
-        env = {**os.environ, "XDG_CACHE_HOME": str(place / "cache")}
+        # Caches of the tools start empty, are filled while warming up, and leave the user's alone. In CI ours would say more.
+        env = {name: value for name, value in os.environ.items() if name not in CI} | {"XDG_CACHE_HOME": str(place / "cache")}
         tools = {tool.name: tool for tool in [*all_tools(binary, Work()), *planners(binary)]}
         versions = {name: tool.says_version() for name, tool in tools.items() if tool.role != "ours" or name == "forensic-host"}
         say("checking that all tools do the same work")

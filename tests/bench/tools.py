@@ -182,7 +182,7 @@ def all_tools(binary: str, work: Work) -> list[Tool]:
     """Ours first, then the peers, the floor last."""
     run = [binary, "run", "--quiet", "--progress", "none"]
     make = shutil.which("make") or "make"
-    few = {"seconds": 10.0}  # Python's tools take ten times as long: fewer rounds are enough to see that
+    few = 10.0  # Python's tools take ten times as long: fewer rounds are enough to see that
     return [
         Tool(OURS, "ours", ours(False), lambda _: run, [binary, "--version"]),
         Tool(
@@ -202,7 +202,7 @@ def all_tools(binary: str, work: Work) -> list[Tool]:
             write_doit,
             lambda _: [f"{BIN}/doit", "run", "-n", str(PARALLEL), "-P", "thread", "-r", "zero"],
             [f"{BIN}/doit", "--version"],
-            **few,
+            seconds=few,
         ),
         Tool(
             "luigi",
@@ -211,7 +211,7 @@ def all_tools(binary: str, work: Work) -> list[Tool]:
             lambda _: [sys.executable, "pipeline.py"],
             [sys.executable, "-c", "import luigi; print(luigi.__version__)"],
             takes=lambda shape: shape.size <= 1000,
-            **few,
+            seconds=few,
         ),
         Tool(
             "snakemake",
@@ -220,7 +220,7 @@ def all_tools(binary: str, work: Work) -> list[Tool]:
             lambda _: [f"{BIN}/snakemake", "--cores", str(PARALLEL), "--scheduler", "greedy", "--quiet", "all"],
             [f"{BIN}/snakemake", "--version"],
             takes=lambda shape: shape.size <= 1000,
-            **few,
+            seconds=few,
         ),
         Tool(
             "xargs",
