@@ -15,7 +15,14 @@ PARTS = ("pipelines", "telemetry", "plugins", "startup")
 # Seconds of each unit of time.
 TIMES = {"_s": 1.0, "_ms": 1e-3, "_us": 1e-6, "_ns": 1e-9}
 SIZES = {"_mib": "MiB", "_kib": "KiB"}
-NAMED = {"wall_s": "wall", "cpu_s": "CPU", "peak_mib": "peak memory", "span_us": "CPU a span", "whole_us": "all of it"}
+NAMED = {
+    "wall_s": "wall",
+    "cpu_s": "CPU",
+    "peak_mib": "peak memory",
+    "span_us": "CPU a span",
+    "whole_us": "all of it",
+    "stage_ms": "a report stage",
+}
 
 
 @dataclass(frozen=True)

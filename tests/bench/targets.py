@@ -27,7 +27,8 @@ class Target:
         """In words."""
         if self.beside:
             return f"at most {self.limit:g} × {self.beside}"
-        return f"at most {written(self.measure, self.limit)}"
+        number, _, unit = written(self.measure, self.limit).partition(" ")
+        return f"at most {float(number.replace(',', '')):g} {unit}"
 
 
 @dataclass(frozen=True)
