@@ -105,7 +105,12 @@ def _run(argv: list[str], folder: Path, env: dict[str, str], errors: int) -> tup
     """Exit code, wall and CPU seconds of a command and all that it leaves behind."""
     began = time.perf_counter()
     child = subprocess.Popen(argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
-    _, status, usage = os.wait4(child.pid, 0)
+    try:
+        _, status, usage = os.wait4(child.pid, 0)
+    except BaseException:
+        # Whoever gives up waiting leaves nothing behind.
+        child.kill()
+        raise
     wall = time.perf_counter() - began
     child.returncode = os.waitstatus_to_exitcode(status)
     cpu = usage.ru_utime + usage.ru_stime

@@ -36,6 +36,7 @@ def machine(result: Result) -> list[str]:
     if others is not None:
         text += f" Other processes used {others:.0%} of the processors meanwhile."
     lines = [text, ""]
+    lines += [f"Left out: {one['tool']} of *{one['case']}*: {one['why']}.\n" for one in result.left_out]
     if result.quick:
         lines += ["**Measured with `--quick`: small sizes, one round. This shows that the benchmark works and nothing else.**", ""]
     if others is not None and others > NOISE:

@@ -3,8 +3,9 @@
     target/venv/bench/bin/python tests/bench/pipelines.py [--quick] [--rounds N] [--case TEXT] [--binary FILE] [--out FILE]
 
 Each case: every tool once to warm up, with its memory sampled; then rounds, in which every tool runs once, every other round in the
-opposite order. A tool that would need longer than its share of seconds gets fewer rounds; one for which a single run is more than
-that is not run again, and its times are those of the sampled run (`sampled` in the result).
+opposite order. A tool that would need longer than its share of seconds gets fewer rounds; one for which a single run is more
+than that is not run again, and its times are those of the sampled run (`sampled` in the result). A peer that fails is left out of
+the case, and it is said (`left_out`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -77,11 +79,26 @@ class Place:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def run_case(case: Case, folder: Path, env: dict[str, str], rounds: int) -> list[dict[str, object]]:
+def warm_up(case: Case, places: list[Place], left_out: list[dict[str, str]]) -> tuple[list[Place], list[Measured]]:
+    """The first run of each, with its memory; without the peers that fail, which go to `left_out`. Ours must not fail."""
+    able, seen = [], []
+    for place in places:
+        try:
+            seen.append(place.run(memory=True))
+            able.append(place)
+        except MeasureError as error:
+            if place.tool.role == "ours":
+                raise
+            say(f"{case.name}: left out: {error}")
+            left_out.append({"case": case.name, "tool": place.tool.name, "why": str(error).partition(":")[0].rpartition("/")[2]})
+    return able, seen
+
+
+def run_case(case: Case, folder: Path, env: dict[str, str], rounds: int, left_out: list[dict[str, str]]) -> list[dict[str, object]]:
     """Rows of a case."""
     say(f"{case.name}: warming up")
     places = [Place(folder / f"{number}", tool, case.shape, env) for number, tool in enumerate(case.tools) if tool.takes(case.shape)]
-    first = [place.run(memory=True) for place in places]
+    places, first = warm_up(case, places, left_out)
     wanted = [min(rounds, int(place.tool.seconds / max(seen.wall_s, 1e-3))) for place, seen in zip(places, first, strict=True)]
     runs: list[list[Measured]] = [[] for _ in places]
     for number in range(rounds):
@@ -125,6 +142,7 @@ def main() -> None:
     parser.add_argument("--case", metavar="TEXT", default="", help="only cases with this in their name")
     args = parser.parse_args()
     binary, most = str(Path(args.binary).resolve()), args.rounds or (1 if args.quick else 99)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     # On the file system of the project, as a pipeline's runs are; not in /tmp, which may be memory.
     with tempfile.TemporaryDirectory(prefix="work-", dir=args.out.parent) as name:
@@ -139,12 +157,14 @@ def main() -> None:
         for tool in all_tools(binary, work):
             check_tool(tool, work, record, place, env)
         watch = Watch()
-        rows = []
+        rows: list[dict[str, object]] = []
+        left_out: list[dict[str, str]] = []
         for number, case in enumerate(cases(binary, args.quick)):
             if args.case in case.name:
-                rows += run_case(case, place / f"case-{number}", env, min(case.rounds, most))
+                rows += run_case(case, place / f"case-{number}", env, min(case.rounds, most), left_out)
     rounds = max((len(found["wall_s"]) for found in rows), default=0)  # type: ignore[arg-type]
-    result = {"part": "pipelines", "quick": args.quick, "machine": watch.finish(), "versions": versions, "rounds": rounds, "rows": rows}
+    head = {"part": "pipelines", "quick": args.quick, "machine": watch.finish(), "versions": versions, "rounds": rounds}
+    result = {**head, "left_out": left_out, "rows": rows}
     args.out.write_text(json.dumps(result, indent=1) + "\n")
     say(f"{args.out}\n")
 

@@ -57,6 +57,7 @@ class Result:
     machine: dict[str, Any]
     versions: dict[str, str]
     rows: list[Row]
+    left_out: list[dict[str, str]]
 
     def cases(self) -> dict[str, list[Row]]:
         """Rows by case, in the order of the file."""
@@ -86,7 +87,7 @@ def read(file: Path) -> Result:
     """A part's file."""
     raw = json.loads(file.read_text())
     rows = [row for row in map(read_row, raw["rows"]) if row.measures]
-    return Result(raw["part"], raw.get("quick", False), raw["machine"], raw["versions"], rows)
+    return Result(raw["part"], raw.get("quick", False), raw["machine"], raw["versions"], rows, raw.get("left_out", []))
 
 
 def of_unit(measure: str) -> tuple[str, str]:

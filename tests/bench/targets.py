@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from results import Result, Row, written
 
@@ -106,7 +106,7 @@ def cell(result: Result, row: Row) -> str:
     for target in TARGETS:
         if target.part != result.part or not re.fullmatch(target.cases, row.case) or not re.fullmatch(target.tools, row.tool):
             continue
-        alone = Result(result.part, result.quick, result.machine, result.versions, [one for one in result.rows if one.case == row.case])
+        alone = replace(result, rows=[one for one in result.rows if one.case == row.case])
         if judged := judge(alone, target):
             found.append(f"{target.wanted}{' of memory' if target.measure == 'peak_mib' else ''}: {'met' if judged.met else '**not met**'}")
     return "; ".join(found)

@@ -195,7 +195,16 @@ def all_tools(binary: str, work: Work) -> list[Tool]:
         ),
         Tool("make", "peer", write_make, lambda _: [make, "-s", "-r", "-R", f"-j{PARALLEL}"], [make, "--version"]),
         Tool("ninja", "peer", write_ninja, lambda _: ["ninja", "--quiet", f"-j{PARALLEL}"], ["ninja", "--version"]),
-        Tool("just", "peer", write_just, lambda _: [f"{BIN}/just", f"--jobs={PARALLEL}"], [f"{BIN}/just", "--version"], 20.0),
+        Tool(
+            "just",
+            "peer",
+            write_just,
+            lambda _: [f"{BIN}/just", f"--jobs={PARALLEL}"],
+            [f"{BIN}/just", "--version"],
+            20.0,
+            # It starts a thread for each dependency, and on a DAG of 10,000 stages can't start any more.
+            takes=lambda shape: shape.size <= 1000,
+        ),
         Tool(
             "doit",
             "peer",
