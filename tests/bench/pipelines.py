@@ -122,7 +122,8 @@ def row(case: Case, tool: Tool, first: Measured, timed: list[Measured]) -> dict[
         "role": tool.role,
         "wall_s": [round(one.wall_s, 5) for one in took],
         "cpu_s": [round(one.cpu_s, 5) for one in took],
-        "peak_mib": [round(first.peak_mib or 0.0, 2)],
+        # Nothing, where it ended before anybody looked.
+        "peak_mib": [round(first.peak_mib, 2)] if first.peak_mib else [],
         **({} if timed else {"sampled": True}),
     }
 
