@@ -20,6 +20,7 @@ pub mod files;
 pub mod graph;
 pub mod limits;
 pub mod lock;
+pub mod phases;
 pub mod pipeline;
 pub mod plan;
 pub mod plugin;

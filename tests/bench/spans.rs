@@ -1,100 +1,61 @@
-//! What a span costs: captured with one write to the journal, saved as `forensic_trace.json`, read back with all metrics;
-//! beside the Python SDK doing the same job in the same run.
+//! What a span costs: captured with one write to the journal, saved as `forensic_trace.json`.
 //!
-//! `OTLP_PYTHON_BIN=target/venv/otlp/bin cargo bench --locked -p forensic-host --bench spans [-- N…]`; default 100,000 and
-//! 1,000,000 spans. Each job is a process of its own, so that its peak memory is its own. Times are CPU seconds.
+//! `cargo bench --locked -p forensic-host --bench spans [-- N FOLDER OUT]`: N spans of 8 attributes (100,000) into a folder, what it
+//! took as JSON into the file OUT. tests/bench/telemetry.py calls it, each time as a process of its own, so that its peak memory is
+//! its own, and measures the Python SDK doing the same job beside it (tests/bench/python_sdk.py prints the same).
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that can't be run has nothing to say")]
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
-use std::process::Command;
+use std::time::Instant;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use forensic_host::clock::Clock;
 use forensic_host::redact::{Redactor, Rules};
 use forensic_host::telemetry::RunTelemetry;
-use forensic_host::trace::{Trace, summarize};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
-
-const ROUNDS: usize = 3;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    match arguments.first().map(String::as_str) {
-        Some("capture") => return capture(arguments[1].parse().unwrap(), Path::new(&arguments[2])),
-        Some("read") => return read(Path::new(&arguments[1])),
-        _ => {}
-    }
-    let python = std::env::var_os("OTLP_PYTHON_BIN").map(|bin| Path::new(&bin).join("python"));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/bench/python_sdk.py");
-    let mut counts: Vec<u64> = arguments.iter().map(|count| count.parse().unwrap()).collect();
-    if counts.is_empty() {
-        counts = vec![100_000, 1_000_000];
-    }
-    for count in counts {
-        let mut ours = Vec::new();
-        let mut theirs = Vec::new();
-        // One after the other, so that both see the same machine.
-        for _ in 0..ROUNDS {
-            let folder = tempfile::tempdir().unwrap();
-            let mut one = job(Command::new(std::env::current_exe().unwrap())
-                .args(["capture", &count.to_string()])
-                .arg(folder.path()));
-            let file = folder.path().join("forensic_trace.json");
-            let back = job(Command::new(std::env::current_exe().unwrap()).arg("read").arg(&file));
-            one["read"] = back["read"].clone();
-            one["read_peak"] = back["peak"].clone();
-            ours.push(one);
-            if let Some(python) = &python {
-                let file = folder.path().join("python.json");
-                theirs.push(job(Command::new(python).arg(&script).arg(count.to_string()).arg(file)));
-            }
-        }
-        println!("{count} spans of 8 attributes, medians of {ROUNDS} (CPU)");
-        println!("| step | forensic-host | Python SDK | ratio |\n|---|---|---|---|");
-        for (key, title) in [("capture", "capture"), ("save", "save"), ("read", "read, with all metrics")] {
-            let (mine, peer) = (median(&ours, key), median(&theirs, key));
-            let per = 1e6 / count as f64;
-            println!(
-                "| {title} | {mine:.2} s, {:.2} µs a span | {peer:.2} s, {:.2} µs a span | {:.1} |",
-                mine * per,
-                peer * per,
-                peer / mine
-            );
-        }
-        let mib = |jobs: &[Value], key| median(jobs, key) / f64::from(1 << 20);
-        println!(
-            "| peak memory | {:.0} MiB writing, {:.0} MiB reading | {:.0} MiB | |\n",
-            mib(&ours, "peak"),
-            mib(&ours, "read_peak"),
-            mib(&theirs, "peak")
-        );
+    let count = arguments.first().map_or(100_000, |count| count.parse().unwrap());
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = arguments.get(1).map_or(temporary.path(), Path::new);
+    let took = capture(count, folder).to_string();
+    match arguments.get(2) {
+        Some(out) => std::fs::write(out, took).unwrap(),
+        None => println!("{took}"),
     }
 }
 
-fn job(command: &mut Command) -> Value {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+/// Seconds of wall time and CPU since the last look, and the peak memory until now.
+struct Watch {
+    wall: Instant,
+    cpu: f64,
 }
 
-fn median(jobs: &[Value], key: &str) -> f64 {
-    let mut values: Vec<f64> = jobs.iter().map(|job| job[key].as_f64().unwrap()).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+impl Watch {
+    fn start() -> Self {
+        Self { wall: Instant::now(), cpu: cpu() }
+    }
+
+    fn look(&mut self) -> Value {
+        let before = std::mem::replace(self, Self::start());
+        let wall = self.wall.duration_since(before.wall).as_secs_f64();
+        json!({ "wall_s": wall, "cpu_s": self.cpu - before.cpu, "peak_mib": peak_mib() })
+    }
 }
 
-fn capture(count: u64, folder: &Path) {
+/// A run of one stage that sends spans, as a run takes them.
+fn capture(count: u64, folder: &Path) -> Value {
     let dir = Dir::open_ambient_dir(folder, ambient_authority()).unwrap();
     let redactor = Redactor::new(&Rules::default()).unwrap();
     let telemetry = RunTelemetry::start(dir, "bench", redactor).unwrap();
     let clock = Clock::start();
-    let began = cpu();
+    let mut watch = Watch::start();
     // The shape of a real trace: a run, a stage, its attempt, and what the stage itself sent.
     let kind = |kind: &'static str| KeyValue::new("forensic.kind", kind);
     let stage = || KeyValue::new("forensic.stage.id", "a");
@@ -125,30 +86,21 @@ fn capture(count: u64, folder: &Path) {
     for span in [attempt, of_stage, run] {
         span.end(clock.now(), None);
     }
-    let captured = cpu();
+    let captured = watch.look();
     let saved = telemetry.finish("forensic_trace.json").unwrap();
     assert_eq!(saved.spans, count);
-    println!("{}", json!({ "capture": captured - began, "save": cpu() - captured, "peak": peak() }));
+    json!({ "capture": captured, "save": watch.look() })
 }
 
-fn read(file: &Path) {
-    let began = cpu();
-    let trace = Trace::read(BufReader::with_capacity(1 << 18, File::open(file).unwrap())).unwrap();
-    let summary = summarize(&trace);
-    assert!(summary.spans.count > 0);
-    println!("{}", json!({ "read": cpu() - began, "peak": peak() }));
-}
-
-/// CPU seconds of this process, in hundredths: user and system.
+/// CPU seconds of this process: all its threads, user and system.
 fn cpu() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = text.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Peak resident set, bytes.
-fn peak() -> u64 {
+/// Peak resident set, MiB.
+fn peak_mib() -> f64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    peak.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() << 10
+    peak.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap() / 1024.0
 }

@@ -35,6 +35,7 @@ use clap::Parser as _;
 use crate::config::LoadError;
 use crate::evidence::SigningKey;
 use crate::lock::LockError;
+use crate::phases::{Recording, Steps};
 use crate::plugin::{COMPILE_COMMAND, compile_child};
 use crate::registry::{Access, docker_config};
 use crate::run::{Fetching, PluginSettings};
@@ -55,6 +56,8 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == worker::COMMAND) {
         return worker::main();
     }
+    let _recording = Recording::from_environment();
+    let mut step = Steps::begin("read the arguments");
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
+    step.next("the command");
     let outcome = match arguments.command {
         Command::Run(ref command) => run::run(command, &arguments.common),
         Command::Validate(ref command) => validate::validate(command, &arguments.common),

@@ -11,6 +11,7 @@ use crate::conventions::result;
 use crate::dag::{Neighbours, Stop, StopReason};
 use crate::directory::{DEFAULT_ROOT, DirectoryError, RunId, TRACE};
 use crate::limits::{Limits, Maxima, TABLE};
+use crate::phases::Steps;
 use crate::pipeline::{FailOn, Pipeline};
 use crate::run::{QuantSdk, Reported, RunError, RunOptions, RunOutcome};
 use crate::units::{duration, maybe_duration, percent, ratio};
@@ -22,6 +23,7 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     pipeline.on_failure = command.on_failure.unwrap_or(pipeline.on_failure);
     pipeline.fail_on = command.fail_on.unwrap_or(pipeline.fail_on);
     command.executor.apply(&mut pipeline)?;
+    let mut step = Steps::begin("read settings and lock file");
     let mut plugins = trusting(plugin_settings()?, &command.pipeline, command.locked)?;
     for text in &command.max_limit {
         plugins.limits.maxima.set_text(text).map_err(|bad| Failure::usage(anyhow::anyhow!("--max-limit: {bad}")))?;
@@ -30,6 +32,7 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     if command.explain {
         return explain::explain(&pipeline, &plugins, command.format);
     }
+    step.next("prepare to be stopped");
     let root = command.root.clone().or_else(|| pipeline.root.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_ROOT));
     let stop = Stop::new();
     signals::stop_on_signals(stop.clone()).map_err(Failure::internal)?;
@@ -48,7 +51,9 @@ pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
     super::give_memory_back();
     let mut progress =
         Progress::new(level(common), command.progress, command.format == Format::Json, options.stop.clone());
+    step.next("the run");
     let outcome = QuantSdk::run_pipeline(&pipeline, options, &mut ci.watch(&mut progress));
+    step.next("last words");
     match &outcome {
         Ok(outcome) => progress.ended(outcome),
         Err(error) => progress.aborted(error),

@@ -8,11 +8,16 @@ use std::path::Path;
 use super::args::{Common, ExportCommand, Format, MergeCommand, SummarizeCommand};
 use super::progress::say;
 use super::{Exit, Failure, Outcome, print};
+use crate::phases::Steps;
 use crate::trace::merge::merge as merge_traces;
 use crate::trace::{Trace, export::export as export_trace, render_text, summarize as summarize_trace};
 
 pub(super) fn summarize(command: &SummarizeCommand) -> Outcome {
-    let summary = summarize_trace(&read(&command.file)?);
+    let mut step = Steps::begin("read the trace");
+    let trace = read(&command.file)?;
+    step.next("compute the metrics");
+    let summary = summarize_trace(&trace);
+    step.next("print");
     match command.format {
         Format::Text => print(&render_text(&summary))?,
         Format::Json => print(&(serde_json::to_string_pretty(&summary).map_err(Failure::internal)? + "\n"))?,

@@ -39,6 +39,7 @@ use std::path::{Path, PathBuf};
 use crate::config;
 use crate::config::read::Reader;
 pub use crate::config::{Diagnostic, Diagnostics, Label, LoadError, MAX_LISTED};
+use crate::phases::Steps;
 pub use executor::{
     BadAddress, ExecutorConfig, ExecutorKind, Files, OnLost, Placement, RAY_WINDOW, RayConfig, WorkerSource,
     address_problem,
@@ -75,7 +76,9 @@ pub const SCHEMA: &str = include_str!("schema.json");
 /// # Errors
 /// [`LoadError`]: the file cannot be read, is too large, or has mistakes (then all are given at once).
 pub fn load(path: &Path, builtins: &[&str]) -> Result<Pipeline, LoadError> {
+    let mut step = Steps::begin("read the pipeline file");
     let text = config::read_text(path, MAX_FILE)?;
+    step.next("check the pipeline");
     Ok(parse(path, text, builtins)?)
 }
 

@@ -16,6 +16,7 @@ use super::telemetry::GuestSpans;
 use super::trap::{Misuse, TrapReport, functions};
 use super::{bindings, checks};
 use crate::limits::{Limit, Limits};
+use crate::phases::{self, Steps};
 
 /// The stack of a call's thread: the guest's own largest, and as much again for the host.
 const THREAD_STACK: usize = 8 << 20;
@@ -76,7 +77,12 @@ impl Engine {
     pub fn call(&self, plugin: &Plugin, request: Request, inputs: &Inputs, limits: &Limits) -> CallReport {
         let thread =
             thread::Builder::new().name(format!("plugin {}", plugin.name().replace('\0', ""))).stack_size(THREAD_STACK);
-        thread::scope(|scope| match thread.spawn_scoped(scope, || call(plugin, request, inputs.clone(), limits)) {
+        let caller = phases::innermost();
+        let called = || {
+            phases::enter(caller);
+            call(plugin, request, inputs.clone(), limits)
+        };
+        thread::scope(|scope| match thread.spawn_scoped(scope, called) {
             Ok(thread) => thread.join().unwrap_or_else(|_| CallReport::failed("it panicked".into())),
             Err(error) => CallReport::failed(format!("it can't start a thread: {error}")),
         })
@@ -84,6 +90,7 @@ impl Engine {
 }
 
 fn call(plugin: &Plugin, request: Request, inputs: Inputs, limits: &Limits) -> CallReport {
+    let mut step = Steps::begin("make the store");
     let inspection = plugin.inspection();
     let limits = &if inspection.uses_wasi() { limits.for_interpreter() } else { *limits };
     let mut store = Store::new(plugin.pre.engine(), State::new(inputs, &inspection.digest, limits));
@@ -98,7 +105,9 @@ fn call(plugin: &Plugin, request: Request, inputs: Inputs, limits: &Limits) -> C
         return CallReport::failed(format!("{error:#}"));
     }
     let mut info = None;
+    step.next("run the guest");
     let outcome = run(&mut store, plugin, request, limits, &mut info);
+    step.next("drop the store");
     let fuel = budget.saturating_sub(store.get_fuel().unwrap_or_default());
     store.data_mut().finish_output();
     let State { meter, space, log, spans, .. } = store.into_data();
@@ -124,17 +133,21 @@ fn run(
     info: &mut Option<PluginInfo>,
 ) -> Result<Document, CallFailure> {
     let language = plugin.inspection().languages.first().map(String::as_str);
+    let mut step = Steps::begin("instantiate");
     let instance = plugin.pre.instantiate(&mut *store);
     let instance = instance.map_err(|error| explain(&error, store.data_mut(), limits, language, true))?;
     let exports = instance.forensic_report_plugin();
+    step.next("describe");
     let described = exports.call_describe(&mut *store);
     let described = described.map_err(|error| explain(&error, store.data_mut(), limits, language, false))?;
     checks::info(&described, limits)?;
     *info = Some(described);
     let request = bindings::types::Request { report_id: request.report_id, config: request.config };
+    step.next("render");
     let rendered = exports.call_render(&mut *store, &request);
     let rendered = rendered.map_err(|error| explain(&error, store.data_mut(), limits, language, false))?;
     let document = rendered.map_err(CallFailure::Plugin)?;
+    step.next("check the document");
     checks::document(&document, limits)?;
     Ok(document)
 }

@@ -17,6 +17,7 @@ use super::inspect::{Inspection, inspect, validate};
 use super::store::State;
 use super::{LoadError, compile, wasi};
 use crate::limits::{CompileLimits, Limit, Limits};
+use crate::phases::{Steps, within};
 
 /// The clock of all calls.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -118,10 +119,13 @@ impl Engine {
     /// # Errors
     /// Whatever is wrong with it, in a sentence; the cheapest checks come first.
     pub fn load(&self, name: &str, bytes: &[u8], limits: &Limits) -> Result<Plugin, LoadError> {
+        let mut step = Steps::begin("inspect");
         let inspection = inspect(bytes, limits)?;
         inspection.check()?;
+        step.next("get the machine code");
         let runtime = self.runtime(limits.size(Limit::Stack)).map_err(broken)?;
         let (component, compiled) = self.component(&runtime, &inspection, bytes)?;
+        step.next("link");
         let linker = if inspection.uses_wasi() { runtime.wasi_linker().map_err(broken)? } else { &runtime.linker };
         let pre = linker.instantiate_pre(&component).and_then(ReportPluginPre::new);
         let pre = pre.map_err(|error| LoadError::OtherTypes(format!("{error:#}")))?;
@@ -145,7 +149,7 @@ impl Engine {
         bytes: &[u8],
     ) -> Result<(Component, Compiled), LoadError> {
         let key = format!("{}-{:016x}", inspection.digest, runtime.compatibility);
-        let cached = self.cache.as_ref().and_then(|cache| cache.get(&key));
+        let cached = self.cache.as_ref().and_then(|cache| within("read the cache", || cache.get(&key)));
         let cached = cached.and_then(|code| runtime.deserialize(&code).ok());
         if let Some(component) = cached {
             return Ok((component, Compiled::Cached));
@@ -156,7 +160,8 @@ impl Engine {
         }
         validate(bytes)?;
         let start = Instant::now();
-        let code = compile::compile(&self.compiler, bytes, &self.compile_limits).inspect_err(|error| {
+        let compiled = within("compile", || compile::compile(&self.compiler, bytes, &self.compile_limits));
+        let code = compiled.inspect_err(|error| {
             if matches!(error, LoadError::CompileLimit(_) | LoadError::Uncompilable(_)) {
                 hopeless().insert(key.clone(), error.clone());
             }
@@ -205,7 +210,7 @@ impl Runtime {
     fn deserialize(&self, code: &[u8]) -> Result<Component> {
         // SAFETY: `code` is what our own executable wrote: either straight from the pipe of the compile child that we
         // started, or from a file that we wrote into a private folder of ours and whose digest still fits.
-        unsafe { Component::deserialize(&self.engine, code) }
+        within("deserialize", || unsafe { Component::deserialize(&self.engine, code) })
     }
 }
 

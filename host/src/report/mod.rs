@@ -48,6 +48,7 @@ pub(crate) use reading::read_sections;
 
 pub use baseline::{Baseline, Change, SAMPLES_MAX, SAMPLES_MIN, Typical};
 
+use crate::phases::within;
 use crate::plugin::LogLine;
 use crate::plugin::document::{Document, Severity};
 use crate::trace::{Columns, Inside, Run, Summary};
@@ -239,14 +240,14 @@ pub fn exercise_reading(json: &[u8]) -> Result<Vec<Section>, String> {
 /// Draws the report. Never fails: what is missing is said in its place.
 pub fn render(input: &ReportInput<'_>) -> Rendered {
     let findings = findings(input.sections);
-    let sections: Vec<(String, String)> =
-        input.sections.iter().map(|section| (section.report_id.clone(), frame::alone(input, section))).collect();
-    let columns = columns::of(input);
+    let page = |section: &Section| (section.report_id.clone(), frame::alone(input, section));
+    let sections: Vec<(String, String)> = within("draw the pages", || input.sections.iter().map(page).collect());
+    let columns = within("draw the columns", || columns::of(input));
     let sizes: Vec<usize> = sections.iter().map(|(_, text)| text.len()).collect();
     Rendered {
-        markdown: frame::report(input, &sizes),
-        json: json::report(input, findings, columns.as_ref()),
-        html: html::report(input, columns, &Home::default()),
+        markdown: within("draw the Markdown", || frame::report(input, &sizes)),
+        json: within("draw the JSON", || json::report(input, findings, columns.as_ref())),
+        html: within("draw the HTML", || html::report(input, columns, &Home::default())),
         sections,
         findings,
         text: None,

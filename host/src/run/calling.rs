@@ -11,6 +11,7 @@ use crate::builtins;
 use crate::directory::{DirectoryError, RunDirectory, TRACE, is_host_file};
 use crate::files::sha256;
 use crate::limits::Maxima;
+use crate::phases::within;
 use crate::plugin::document::{Level, PluginError};
 use crate::plugin::{
     Artifacts, CallFailure, CallReport, Compiled, Engine, GrantError, GuestSpans, Inputs, LoadError, LogLine,
@@ -114,11 +115,11 @@ pub(crate) fn call(
         Err(text) => return not_called(plugin, Failure { text, ..Failure::default() }),
     };
     let limits = report.limits(maxima);
-    let loaded = match engine.load(&report.id, &component, &limits) {
+    let loaded = match within("load", || engine.load(&report.id, &component, &limits)) {
         Ok(loaded) => loaded,
         Err(error) => return not_called(plugin, load_failure(&error)),
     };
-    let artifacts = match grant(directory, report) {
+    let artifacts = match within("grant files", || grant(directory, report)) {
         Ok(artifacts) => artifacts,
         Err(error) => {
             let text = format!("The plugin's artifacts can't be granted: {error}.");
@@ -133,7 +134,7 @@ pub(crate) fn call(
         .collect();
     let inputs = Inputs { trace: trace.clone(), artifacts };
     let start = Instant::now();
-    let called = engine.call(&loaded, request, &inputs, &limits);
+    let called = within("call", || engine.call(&loaded, request, &inputs, &limits));
     let elapsed = start.elapsed();
     let CallReport { info, outcome, fuel, log, log_dropped, host_calls, bytes_read, peak_memory, spans } = called;
     let log = [skipped, log].concat();

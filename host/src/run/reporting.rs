@@ -21,6 +21,7 @@ use crate::dag::Stop;
 use crate::directory::{DirectoryError, REPORTS, RunDirectory, TRACE};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{SignError, VerifyError};
+use crate::phases::{Steps, phase_of, within};
 use crate::pipeline::FailOn;
 use crate::plugin::{EngineError, GuestSpans};
 use crate::redact::{Redactor, RuleError};
@@ -121,13 +122,14 @@ pub(super) fn call_plugins(
         return Ok(Called::default());
     }
     let mut masked = 0;
-    let engine = plugins.engine()?;
-    let trace = trace_input(directory, record)?;
+    let engine = within("start the engine", || plugins.engine())?;
+    let trace = within("read the trace for plugins", || trace_input(directory, record))?;
     if let Some(warning) = engine.warning() {
         observer.on_event(&RunEvent::Warning { text: warning });
     }
     let mut sections = Vec::with_capacity(record.reports.len());
     for report in &record.reports {
+        let _phase = phase_of("report stage", &report.id);
         let clock = spans.map_or_else(Clock::start, |spans| spans.clock);
         let start = clock.now();
         // Asked to stop, a run still writes its report; only a second wish cuts the plugins short.
@@ -204,7 +206,7 @@ impl Drawn {
     /// Writes it.
     pub(super) fn write(self, directory: &RunDirectory) -> Result<Reported, ReportError> {
         let files: Vec<(String, &str)> = self.files.iter().map(|(name, text)| (name.clone(), text.as_str())).collect();
-        directory.write_all(REPORTS, &files)?;
+        within("write the report", || directory.write_all(REPORTS, &files))?;
         Ok(self.reported)
     }
 }
@@ -253,14 +255,17 @@ pub(crate) fn render(
     note: Option<&str>,
     terminal: Option<Terminal>,
 ) -> Result<(Rendered, Option<Arc<Summary>>), ReportError> {
+    let mut step = Steps::begin("read the trace");
     let trace = match read_trace(directory)? {
         TraceState::Read(trace) => Ok(*trace),
         TraceState::Missing => Err(format!("{TRACE} is missing")),
         TraceState::Unreadable(why) => Err(format!("{TRACE} can't be read: {why}")),
     };
     let notes = note.map(str::to_owned).into_iter().collect();
+    step.next("compute the metrics");
     let gathered = Gathered::of(directory, record, trace, words, redactor, notes);
     let input = gathered.input(record, sections);
+    step.next("draw");
     let mut rendered = report::render(&input);
     rendered.text = terminal.map(|terminal| report::text::report(&input, terminal));
     Ok((rendered, gathered.summary))

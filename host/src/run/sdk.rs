@@ -29,6 +29,7 @@ use crate::events::{Observer, RunEvent};
 use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
 use crate::files::hex;
 use crate::limits::HostLimits;
+use crate::phases::Steps;
 use crate::pipeline::{Pipeline, PluginSource};
 use crate::plan::{Keeper, Selection};
 use crate::plugin::{Engine, EngineError, EngineSettings};
@@ -168,16 +169,21 @@ impl QuantSdk {
         options: RunOptions,
         observer: &mut dyn Observer,
     ) -> Result<RunOutcome, RunError> {
+        let mut step = Steps::begin("start the digest of the program");
         let clock = Clock::start();
         let binary = BinaryDigest::start(options.plugins.cache.as_deref());
         let run_id = options.run_id.unwrap_or_else(|| RunId::generate(clock.started()));
+        step.next("gather environment and secrets");
         // Before there is a run: a secret that can't be masked must not begin to be written.
         let environment = StageEnvironment::resolve(&pipeline.environment, std::env::vars_os())?;
         let mut declared = secrets::gather(pipeline, environment.values(), std::env::vars_os())?;
         declared.rules.secrets.extend(std::env::var(KEY_PEM_VARIABLE).ok().filter(|pem| !pem.trim().is_empty()));
+        step.next("prepare the redaction rules");
         let redactor = Redactor::new(&declared.rules).map_err(ReportError::from)?;
+        step.next("fetch and check components");
         let (components, told) = options.plugins.components(pipeline)?;
         told.iter().for_each(|text| warn(observer, text));
+        step.next("plan");
         let cores = cores();
         let slots = options.max_parallel.or(pipeline.max_parallel).unwrap_or(cores).max(1);
         let pools = pool_sizes(pipeline, cores);
@@ -190,6 +196,7 @@ impl QuantSdk {
             pools: &pools,
         };
         let mut planned = plan_run(pipeline, &plan_options, &environment, &redactor)?;
+        step.next("make the run directory");
         let directory = RunDirectory::create(&options.root, &run_id)?;
         let restored = planned.restore(pipeline, &plan_options, &directory, &run_id);
         planned.warnings.iter().chain(&restored.warnings).for_each(|text| warn(observer, text));
@@ -203,6 +210,7 @@ impl QuantSdk {
             });
 
         let reports = keep_plugins(pipeline, components, &directory, &redactor)?;
+        step.next("start the telemetry");
         let telemetry = RunTelemetry::start(directory.folder(DATA)?, run_id.as_str(), redactor)
             .map_err(|source| RunError::Telemetry { folder: directory.path().join(DATA), source })?;
         let mut run_span = telemetry.span(
@@ -213,6 +221,7 @@ impl QuantSdk {
             run_attributes(pipeline, &run_id, slots, cores),
         );
         let run_context = run_span.context();
+        step.next("begin the record");
         let host = HostRecord {
             version: env!("CARGO_PKG_VERSION").into(),
             os: std::env::consts::OS.into(),
@@ -243,6 +252,7 @@ impl QuantSdk {
         record.telemetry.unset_warnings().for_each(|text| warn(observer, &text));
         record.save(&directory)?;
 
+        step.next("start the executor");
         // Before the first stage, and before processes of stages are told from others of this program.
         let ray = pipeline
             .uses_ray()
@@ -277,7 +287,9 @@ impl QuantSdk {
         }
         let local = LocalExecutor::new(clock).with_orphans(run_id.as_str(), directory.path(), options.neighbours);
         let mut executor = Executors::new(pipeline, local, ray);
+        step.next("start the span receiver");
         let mut otlp = start_otlp(pipeline, &telemetry, &run_id, observer);
+        step.next("run the stages");
         let schedule_start = clock.now();
         run_span.set(KeyValue::new(attr::SCHEDULE_START, schedule_start as i64));
         telemetry.note(&run_span);
@@ -305,6 +317,7 @@ impl QuantSdk {
             stop: options.stop.clone(),
         };
         let dag = DagRunner::new(context, &mut executor, &mut outcomes).run();
+        step.next("take the last spans");
         outcomes.record(&mut record);
         record.cluster = executor.cluster();
         let end = clock.now();
@@ -320,11 +333,14 @@ impl QuantSdk {
 
         keeper.into_iter().flat_map(Keeper::finish).for_each(|text| warn(observer, &text));
 
+        step.next("save the trace");
         let exporter = telemetry.exporter().clone();
         // On disk before any plugin is called.
         let incomplete = |source| RunError::Trace { run: run_id.to_string(), source };
         let saved = telemetry.save(TRACE_NAME).map_err(incomplete);
+        step.next("look at earlier runs");
         history::fill(&mut record, &directory);
+        step.next("call the report plugins");
         let calls = match &saved {
             Ok(_) => Some(reporting::call_plugins(
                 &directory,
@@ -337,6 +353,7 @@ impl QuantSdk {
             )?),
             Err(_) => None,
         };
+        step.next("save the trace again");
         let finished = telemetry.finish(TRACE_NAME).map_err(incomplete);
         let mut ledger = exporter.ledger();
         received.iter().for_each(|counts| ledger.add_received(counts));
@@ -344,6 +361,7 @@ impl QuantSdk {
         record.telemetry.forwarded = otlp.and_then(|otlp| otlp.finish(pipeline.telemetry.forward_timeout));
         record.telemetry.forward_warning().iter().for_each(|text| warn(observer, text));
         record.spans = finished.as_ref().ok().map(|saved| saved.spans);
+        step.next("take the digest of the program");
         record.host.binary_sha256 = binary.finish();
         if saved.is_err() || finished.is_err() {
             // What can't be said there either is said by the error.
@@ -352,14 +370,17 @@ impl QuantSdk {
         // The later one knows more: what waited for room until the end is lost only now.
         finished?;
         saved?;
+        step.next("make the report");
         let reported =
             reporting::draw(&directory, &record, calls.unwrap_or_default(), exporter.redactor(), None, None)?
                 .write(&directory)?;
+        step.next("take the evidence");
         let now = clock.now();
         match Evidence::take(directory.dir(), Taken::RunEnd, now) {
             Ok(evidence) => record.evidence = Some(evidence),
             Err(error) => warn(observer, &format!("the run's files can't be listed as evidence: {error}")),
         }
+        step.next("save the record");
         let bytes = record.save(&directory)?;
         if let Some(key) = &options.signing_key {
             sign(directory.dir(), &bytes, key, now)?;
