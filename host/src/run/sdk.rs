@@ -241,7 +241,7 @@ impl QuantSdk {
             );
         }
         record.telemetry.unset_warnings().for_each(|text| warn(observer, &text));
-        record.save(&directory)?;
+        record.begin_in(&directory)?;
 
         // Before the first stage, and before processes of stages are told from others of this program.
         let ray = pipeline
@@ -321,7 +321,7 @@ impl QuantSdk {
         keeper.into_iter().flat_map(Keeper::finish).for_each(|text| warn(observer, &text));
 
         let exporter = telemetry.exporter().clone();
-        // On disk before any plugin is called.
+        // Written before any plugin is called.
         let incomplete = |source| RunError::Trace { run: run_id.to_string(), source };
         let saved = telemetry.save(TRACE_NAME).map_err(incomplete);
         history::fill(&mut record, &directory);
