@@ -20,6 +20,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod young;
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::AsFd;
@@ -28,8 +29,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
 use self::crew::Crew;
@@ -43,6 +42,7 @@ use self::orphans::{Leader, Orphans, Whose};
 use self::spawn::{Inherited, Program};
 use self::stream::Stream;
 use self::watch::{EndSignal, Seen, Watcher};
+use self::young::{Need, Young};
 use super::bell::Bell;
 use super::executor::{
     AttemptEnd, AttemptEvent, AttemptSpec, Executor, Exit, Fate, Fault, Finished, Hears, LaunchError, OutputLost,
@@ -135,8 +135,9 @@ impl Executor for LocalExecutor {
             });
             let told = Told { hears: Some(hears), pid, clock: self.clock };
             let young = Young { watcher, told, seen: Arc::clone(&seen), until: Instant::now() + FIRST };
+            // For this one, and for each that may need one later.
+            self.crew.reserve(self.young.len() + 1)?;
             if self.attended && self.young.len() < MOST_YOUNG {
-                self.crew.reserve(self.young.len() + 1)?;
                 self.young.push(young);
                 return Ok(());
             }
@@ -161,7 +162,7 @@ impl Executor for LocalExecutor {
         if self.young.is_empty() {
             return false;
         }
-        let (rang, states) = self.wait_for_young(bell, until);
+        let (rang, states) = young::wait(&self.young, bell, until);
         bell.hush(rang);
         let is_old = |young: &Young| young.until <= Instant::now();
         for (young, state) in std::mem::take(&mut self.young).into_iter().zip(states) {
@@ -184,87 +185,6 @@ impl Executor for LocalExecutor {
 
     fn finish(&mut self) -> u64 {
         self.orphans.take().map_or(0, |orphans| Ending::start(orphans, Whose::Run).finish())
-    }
-}
-
-impl LocalExecutor {
-    /// Waits; whether the bell rang, and what each of them needs.
-    fn wait_for_young(&self, bell: &Bell, until: Instant) -> (bool, Vec<Need>) {
-        let mut files = vec![PollFd::new(bell, PollFlags::IN)];
-        let mut counts = Vec::with_capacity(self.young.len());
-        for young in &self.young {
-            let before = files.len();
-            files.extend(young.watcher.files().map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)));
-            counts.push(files.len() - before);
-        }
-        let limit = Timespec::try_from(until.saturating_duration_since(Instant::now())).ok();
-        if !matches!(poll(&mut files, limit.as_ref()), Ok(1..) | Err(Errno::INTR)) {
-            // The time is over, or the machine is out of memory for a moment: then a thread has better ways to wait.
-            return (false, counts.iter().map(|_| Need::Nothing).collect());
-        }
-        let mut woken = files.iter().map(|file| !file.revents().is_empty());
-        let rang = woken.next() == Some(true);
-        let state = |count| {
-            let ended = woken.next() == Some(true);
-            let heard = woken.by_ref().take(count - 1).fold(false, |any, one| any | one);
-            match (ended, heard) {
-                (true, _) => Need::Ended,
-                (false, true) => Need::Heard,
-                (false, false) => Need::Nothing,
-            }
-        };
-        (rang, counts.into_iter().map(state).collect())
-    }
-}
-
-/// An attempt that the dispatcher watches itself: most that are short never need a thread.
-struct Young {
-    watcher: Box<Watcher>,
-    told: Told,
-    seen: Arc<OnceLock<Seen>>,
-    /// When it is worth a thread: then its memory is looked at, too.
-    until: Instant,
-}
-
-/// What a young attempt needs.
-enum Need {
-    Nothing,
-    /// It has ended.
-    Ended,
-    /// It has said something.
-    Heard,
-}
-
-impl Young {
-    /// Has a thread of the crew watch it.
-    fn grow_up(self, crew: &Crew) -> io::Result<()> {
-        let Self { watcher, mut told, seen, .. } = self;
-        crew.run(Box::new(move || {
-            let (time, what) = watcher.run();
-            // The first and only one.
-            let _ = seen.set(what);
-            Box::new(move || told.tell(time))
-        }))
-    }
-
-    /// It has ended; comes back if a thread has to wait for what it leaves.
-    fn end_at_once(self) -> Result<(), Self> {
-        let Self { watcher, mut told, seen, until } = self;
-        match watcher.end_at_once() {
-            Ok((time, what)) => {
-                // As above.
-                let _ = seen.set(what);
-                told.tell(time);
-                Ok(())
-            }
-            Err(watcher) => Err(Self { watcher, told, seen, until }),
-        }
-    }
-}
-
-impl std::fmt::Debug for Young {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Young").field("watcher", &self.watcher).finish_non_exhaustive()
     }
 }
 
