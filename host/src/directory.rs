@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
@@ -18,6 +19,8 @@ const RUNS: &str = "summaries/runs";
 const LATEST: &str = "latest";
 /// The root folder, unless something else is said, below the folder that the command is given in.
 pub const DEFAULT_ROOT: &str = "data/artifacts";
+/// Threads that write files beside the caller.
+const WRITERS: usize = 4;
 /// Longest run id.
 const MAX_ID: usize = 128;
 
@@ -270,20 +273,45 @@ impl RunDirectory {
         }
     }
 
+    /// Writes a file at its top whole; the disk takes it soon. See [`files::write_soon`].
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub fn write_soon(&self, name: &str, bytes: &[u8]) -> Result<(), DirectoryError> {
+        let io = |source| DirectoryError::Io { doing: "write", path: self.path.join(name), source };
+        files::write_soon(&self.dir, name, bytes).map_err(io)
+    }
+
     /// Writes files to a folder below it, each whole or not at all.
     ///
     /// # Errors
-    /// Where one can't be written; those before it are.
+    /// Where one can't be written; others may be.
     pub fn write_all(&self, folder: &str, texts: &[(String, &str)]) -> Result<(), DirectoryError> {
         let dir = self.folder(folder)?;
         let io = |name: &str| {
             let path = self.path.join(folder).join(name);
             move |source| DirectoryError::Io { doing: "write", path, source }
         };
-        for (name, text) in texts {
-            files::replace(&dir, name, |file| file.write_all(text.as_bytes())).map_err(io(name))?;
-        }
-        files::sync_folder(&dir).map_err(io(""))
+        let (dir, io) = (&dir, &io);
+        let write = move |part: &[(String, &str)]| {
+            part.iter().try_for_each(|(name, text)| {
+                files::replace(dir, name, |file| file.write_all(text.as_bytes())).map_err(io(name))
+            })
+        };
+        // What waits for the disk waits at the same time.
+        let (first, rest) = texts.split_at(texts.len().min(1));
+        thread::scope(|scope| {
+            let parts = rest.chunks(rest.len().div_ceil(WRITERS).max(1));
+            let start = |part| thread::Builder::new().spawn_scoped(scope, move || write(part)).map_err(|_| part);
+            let others: Vec<_> = parts.map(start).collect();
+            write(first)?;
+            others.into_iter().try_for_each(|other| match other {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // The system has no thread for it.
+                Err(part) => write(part),
+            })
+        })?;
+        files::sync_folder(dir).map_err(io(""))
     }
 
     /// Makes the two output files of an attempt: standard output, standard error.

@@ -7,6 +7,9 @@ use std::path::Path;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use sha2::{Digest, Sha256};
 
+/// Stack of a thread that only waits for the disk.
+const SYNC_STACK: usize = 64 << 10;
+
 /// Opens a file for reading. A stage may have left a pipe under the name, where whoever opens it waits for ever: what is no regular
 /// file is refused.
 ///
@@ -37,13 +40,25 @@ pub fn write_atomically(folder: &Dir, name: &str, write: impl FnOnce(&mut File) 
 /// # Errors
 /// As [`write_atomically`].
 pub fn replace(folder: &Dir, name: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    put(folder, name, |file| {
+        write(file)?;
+        file.sync_all()
+    })
+    .map(drop)
+}
+
+/// The same without any fsync: a crash of this process leaves it whole, a power cut may not, until [`sync`] follows.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn put(folder: &Dir, name: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<File> {
     let temporary = format!(".{name}.{}.tmp", std::process::id());
     let outcome = (|| {
         let mut file =
             folder.open_with(&temporary, OpenOptions::new().write(true).create(true).truncate(true))?.into_std();
         write(&mut file)?;
-        file.sync_all()?;
-        folder.rename(&temporary, folder, name)
+        folder.rename(&temporary, folder, name)?;
+        Ok(file)
     })();
     if outcome.is_err() {
         // Nothing to add to the error at hand if this fails too.
@@ -52,7 +67,31 @@ pub fn replace(folder: &Dir, name: &str, write: impl FnOnce(&mut File) -> io::Re
     outcome
 }
 
-/// The same for bytes at hand.
+/// Has the disk take a file that was [`put`] in a folder.
+///
+/// # Errors
+/// Where the file system says no.
+pub fn sync(folder: &Dir, file: &File) -> io::Result<()> {
+    file.sync_all()?;
+    sync_folder(folder)
+}
+
+/// Writes a file whole, and has a thread see to it that the disk takes it: nobody waits for that. For what is written again
+/// later; where the disk says no, that tells it.
+///
+/// # Errors
+/// As [`write_atomically`], but for what only the disk knows.
+pub fn write_soon(folder: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let file = put(folder, name, |file| file.write_all(bytes))?;
+    let own = folder.try_clone()?;
+    let thread = std::thread::Builder::new().name("disk".into()).stack_size(SYNC_STACK);
+    match thread.spawn(move || drop(sync(&own, &file))) {
+        Ok(_) => Ok(()),
+        Err(_) => sync_folder(folder),
+    }
+}
+
+/// The same as [`write_atomically`] for bytes at hand.
 ///
 /// # Errors
 /// As [`write_atomically`].

@@ -9,11 +9,12 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
 use serde::{Deserialize, Serialize};
 
+use super::bell::Bell;
 use crate::clock::UnixNanos;
 use crate::pipeline::{Command, Stage};
 use crate::redact::Redactor;
@@ -239,6 +240,15 @@ pub trait Executor {
     /// # Errors
     /// Where it can't be started; then `hears` is never called.
     fn launch(&mut self, spec: AttemptSpec<'_>, hears: Hears) -> Result<Box<dyn RunningAttempt>, LaunchError>;
+
+    /// From now on the caller waits for attempts by [`attend`](Self::attend), as long as that has something to wait for.
+    fn attended(&mut self) {}
+
+    /// Watches over attempts that have just started, in the caller's thread, until one of them has ended or is old enough for
+    /// a thread of its own, the bell rings, or it is `until`. False, at once: there are none.
+    fn attend(&mut self, _bell: &Bell, _until: Option<Instant>) -> bool {
+        false
+    }
 
     /// Ends whatever processes of the run are left; returns how many that were. Called once, when no attempt runs any
     /// more and none will be launched. Takes as long as a process may need to end.

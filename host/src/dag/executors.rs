@@ -1,5 +1,8 @@
 //! Both executors behind one: each stage's attempts go where its pipeline wants them.
 
+use std::time::Instant;
+
+use super::bell::Bell;
 use super::executor::{AttemptSpec, Executor, Hears, LaunchError, RunningAttempt};
 use super::local::LocalExecutor;
 use super::ray::{ClusterRecord, RayExecutor};
@@ -45,6 +48,14 @@ impl Executor for Executors<'_> {
             (Some(ray), Some(_)) => ray.launch(spec, hears),
             _ => self.local.launch(spec, hears),
         }
+    }
+
+    fn attended(&mut self) {
+        self.local.attended();
+    }
+
+    fn attend(&mut self, bell: &Bell, until: Option<Instant>) -> bool {
+        self.local.attend(bell, until)
     }
 
     fn finish(&mut self) -> u64 {

@@ -9,6 +9,7 @@
 //! May live here: scheduling, executors, process handling. Knows nothing of reports.
 
 mod attempt;
+mod bell;
 mod condition;
 mod environment;
 mod executor;
@@ -23,6 +24,7 @@ mod schedule;
 mod spans;
 mod stop;
 
+pub use bell::Bell;
 pub(crate) use environment::{AttemptFacts, Changes};
 pub use executor::{
     Again, AttemptEnd, AttemptEvent, AttemptSpec, ContextSwitches, Executor, Exit, Fate, Fault, Finished, Hears,

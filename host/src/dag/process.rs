@@ -147,8 +147,8 @@ fn duration(time: libc::timeval) -> Duration {
 
 /// Files that are open beside those of attempts: journal, receiver, plugins.
 const OTHER_FILES: u64 = 640;
-/// Files that an attempt holds open: its process, two pipes, two logs, and one while it starts.
-const ATTEMPT_FILES: u64 = 6;
+/// Files that an attempt holds open: its process, both ends of two pipes, two logs, and one while it starts.
+const ATTEMPT_FILES: u64 = 8;
 
 /// Raises the soft limit of open files to what `slots` attempts need, as far as the hard limit allows. Where it does not,
 /// the attempt that finds no room says so.

@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind};
 
+use super::bell::{Bell, EventSender};
 use super::condition::Facts;
 use super::executor::{AttemptEvent, Executor, RunningAttempt};
 use super::process::{make_room_for_files, signal_name};
@@ -116,7 +117,7 @@ pub struct DagRunner<'a> {
     pub(super) tickets: u64,
     timers: BinaryHeap<Reverse<(Instant, Timer)>>,
     events: mpsc::Receiver<Event>,
-    pub(super) sender: mpsc::Sender<Event>,
+    pub(super) sender: EventSender,
     pub(super) stopped: Option<StopReason>,
     /// Nothing more is started, and what runs may finish.
     draining: bool,
@@ -202,6 +203,7 @@ impl<'a> DagRunner<'a> {
     /// A runner for one run.
     pub fn new(context: RunContext<'a>, executor: &'a mut dyn Executor, observer: &'a mut dyn Observer) -> Self {
         let (sender, events) = mpsc::channel();
+        let sender = EventSender { events: sender, bell: Bell::new().map(Arc::new) };
         Self {
             schedule: Schedule::new(context.pipeline, context.plan, context.pools.clone()),
             stages: context.pipeline.stages.iter().map(|_| StageState::default()).collect(),
@@ -225,6 +227,9 @@ impl<'a> DagRunner<'a> {
     /// Runs all stages to their results.
     pub fn run(mut self) -> DagOutcome {
         make_room_for_files(self.context.slots);
+        if self.sender.bell.is_some() {
+            self.executor.attended();
+        }
         self.observer.on_event(&RunEvent::RunStarted {
             run_id: self.context.run_id.as_str(),
             directory: self.context.directory.path(),
@@ -305,8 +310,26 @@ impl<'a> DagRunner<'a> {
     }
 
     /// The next event, or `None` when a timer rings first.
-    fn next_event(&self) -> Option<Event> {
-        let Some(Reverse((deadline, ..))) = self.timers.peek() else {
+    fn next_event(&mut self) -> Option<Event> {
+        let deadline = self.timers.peek().map(|Reverse((deadline, ..))| *deadline);
+        if let Some(bell) = self.sender.bell.clone() {
+            loop {
+                bell.listen();
+                if let Ok(event) = self.events.try_recv() {
+                    bell.hush(false);
+                    return Some(event);
+                }
+                if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                    bell.hush(false);
+                    return None;
+                }
+                if !self.executor.attend(&bell, deadline) {
+                    bell.hush(false);
+                    break;
+                }
+            }
+        }
+        let Some(deadline) = deadline else {
             // `self.sender` keeps the channel open.
             return self.events.recv().ok();
         };

@@ -1,8 +1,8 @@
 //! The wish to stop a run: from a signal, a time limit or another thread.
 
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::bell::EventSender;
 use super::runner::Event;
 
 /// Who wants to stop.
@@ -28,7 +28,7 @@ pub struct Stop {
 struct State {
     reason: Option<StopReason>,
     kill: bool,
-    runner: Option<Sender<Event>>,
+    runner: Option<EventSender>,
 }
 
 impl Stop {
@@ -59,7 +59,7 @@ impl Stop {
     }
 
     /// From now on the runner hears of it, and at once if it was used before.
-    pub(super) fn listen(&self, runner: Sender<Event>) {
+    pub(super) fn listen(&self, runner: EventSender) {
         let mut state = self.lock();
         state.runner = Some(runner);
         state.tell();

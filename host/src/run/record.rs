@@ -448,13 +448,26 @@ impl RunRecord {
     /// # Errors
     /// Where it can't be written.
     pub fn save(&self, directory: &RunDirectory) -> Result<Vec<u8>, DirectoryError> {
+        let bytes = self.bytes(directory)?;
+        directory.write(RECORD, &bytes)?;
+        Ok(bytes)
+    }
+
+    /// The same for the record of a run that begins: its stages do not wait for the disk.
+    ///
+    /// # Errors
+    /// Where it can't be written.
+    pub(super) fn begin_in(&self, directory: &RunDirectory) -> Result<(), DirectoryError> {
+        directory.write_soon(RECORD, &self.bytes(directory)?)
+    }
+
+    fn bytes(&self, directory: &RunDirectory) -> Result<Vec<u8>, DirectoryError> {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| DirectoryError::Io {
             doing: "write",
             path: directory.path().join(RECORD),
             source: error.into(),
         })?;
         bytes.push(b'\n');
-        directory.write(RECORD, &bytes)?;
         Ok(bytes)
     }
 

@@ -250,7 +250,7 @@ impl QuantSdk {
             );
         }
         record.telemetry.unset_warnings().for_each(|text| warn(observer, &text));
-        record.save(&directory)?;
+        record.begin_in(&directory)?;
 
         step.next("start the executor");
         // Before the first stage, and before processes of stages are told from others of this program.
@@ -335,7 +335,7 @@ impl QuantSdk {
 
         step.next("save the trace");
         let exporter = telemetry.exporter().clone();
-        // On disk before any plugin is called.
+        // Written before any plugin is called.
         let incomplete = |source| RunError::Trace { run: run_id.to_string(), source };
         let saved = telemetry.save(TRACE_NAME).map_err(incomplete);
         step.next("look at earlier runs");

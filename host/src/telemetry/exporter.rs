@@ -228,12 +228,12 @@ impl ForensicSpanExporter {
     }
 
     /// Saves all spans so far as `name` beside the journal: strict JSON, one span a line, in start order,
-    /// atomically. May be called again when there are more.
+    /// atomically. May be called again when there are more. Until [`finish`](Self::finish) what a power cut leaves is the journal.
     ///
     /// # Errors
     /// Where the file can't be written, or spans were lost before.
     pub fn save(&self, name: &str) -> Result<Saved, SaveError> {
-        self.lock().save(name)
+        self.lock().save(name, Journal::save_for_now)
     }
 
     /// Saves a last time and, only if that worked, removes the journal.
@@ -242,7 +242,7 @@ impl ForensicSpanExporter {
     /// As [`save`](Self::save).
     pub fn finish(&self, name: &str) -> Result<Saved, SaveError> {
         let mut shared = self.lock();
-        let saved = shared.save(name);
+        let saved = shared.save(name, Journal::save);
         let held = shared.journal.take_held();
         shared.lose(held);
         match (saved, shared.failure()) {
@@ -310,8 +310,8 @@ impl Shared {
         SaveError::Write { source, kept: self.journal.len(), lost: self.ledger.failed, names: self.lost.clone() }
     }
 
-    fn save(&mut self, name: &str) -> Result<Saved, SaveError> {
-        match self.journal.save(name) {
+    fn save(&mut self, name: &str, write: fn(&mut Journal, &str) -> io::Result<u64>) -> Result<Saved, SaveError> {
+        match write(&mut self.journal, name) {
             Err(source) => Err(self.write_error(source)),
             Ok(spans) => self.failure().map_or(Ok(Saved { spans }), Err),
         }

@@ -226,14 +226,40 @@ impl Journal {
     /// Writes all spans that ended so far as a JSON array in start order (ties: parents first), one a line, whole or
     /// not at all. What an earlier call wrote is copied where all that came later starts later.
     pub(super) fn save(&mut self, name: &str) -> io::Result<u64> {
+        self.save_once(name, true)
+    }
+
+    /// The same for a trace that is saved again: the disk need not have it yet, as it will have the journal.
+    pub(super) fn save_for_now(&mut self, name: &str) -> io::Result<u64> {
+        self.save_once(name, false)
+    }
+
+    fn save_once(&mut self, name: &str, durably: bool) -> io::Result<u64> {
         // Whoever can't be written now is counted by the caller.
         drop(self.release());
-        self.file.sync_data()?;
+        let written = match self.unchanged(name) {
+            Some((file, spans)) if durably => files::sync(&self.folder, &file).map(|()| spans),
+            Some((_, spans)) => Ok(spans),
+            None => self.write_whole(name, durably),
+        };
+        // Then the journal is all that there is.
+        written.inspect_err(|_| drop(self.file.sync_data()))
+    }
+
+    /// What an earlier [`save`](Self::save) wrote, and how many spans, where none came since and it is still there.
+    fn unchanged(&self, name: &str) -> Option<(File, u64)> {
+        let saved = self.saved.as_ref().filter(|saved| saved.name == name && saved.added.is_empty())?;
+        let file = files::open_regular(&self.folder, name).ok()?.into_std();
+        let same = file.metadata().is_ok_and(|file| file.len() == saved.bytes);
+        (same && self.held.is_empty()).then_some((file, saved.spans))
+    }
+
+    fn write_whole(&mut self, name: &str, durably: bool) -> io::Result<u64> {
         let earlier = self.saved.take().filter(|saved| saved.name == name && saved.spans > 0);
         let earlier = earlier.and_then(|saved| Some((self.folder.open(name).ok()?.into_std(), saved)));
         let mut lines = Lines { reader: BufReader::with_capacity(1 << 16, self.reader()?), at: 0, line: Vec::new() };
         let (mut spans, mut last, mut bytes) = (0, 0, 0);
-        files::write_atomically(&self.folder, name, |file| {
+        let write = |file: &mut File| {
             if let Some((old, saved)) = &earlier {
                 let kept = saved.bytes - CLOSING.len() as u64;
                 if io::copy(&mut old.take(kept), file)? != kept {
@@ -264,7 +290,11 @@ impl Journal {
             drop(out);
             bytes = file.stream_position()?;
             Ok(())
-        })?;
+        };
+        match durably {
+            true => files::write_atomically(&self.folder, name, write)?,
+            false => drop(files::put(&self.folder, name, write)?),
+        }
         self.saved = Some(Whole { name: name.to_owned(), bytes, spans, last, added: Vec::new() });
         Ok(spans)
     }

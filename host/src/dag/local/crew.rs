@@ -44,12 +44,27 @@ impl Crew {
         }
     }
 
+    /// Sees to it that so many threads are free, so that as many calls of [`run`](Self::run) can't fail.
+    pub(super) fn reserve(&self, threads: usize) -> io::Result<()> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).len();
+        (free..threads).try_for_each(|_| {
+            let home = self.thread(|_| None)?;
+            self.free.lock().unwrap_or_else(PoisonError::into_inner).push(home);
+            Ok(())
+        })
+    }
+
     fn hire(&self, work: Work) -> io::Result<()> {
+        self.thread(|home| Some(Task { work, home: home.clone() })).map(drop)
+    }
+
+    /// A new thread, and the way to it. `first`: what it begins with.
+    fn thread(&self, first: impl FnOnce(&Sender<Task>) -> Option<Task>) -> io::Result<Sender<Task>> {
         let (home, tasks) = mpsc::channel();
         let free = Arc::downgrade(&self.free);
-        let first = Task { work, home };
+        let first = first(&home);
         thread::Builder::new().name("watcher".into()).stack_size(STACK).spawn(move || {
-            let mut next = Some(first);
+            let mut next = first.or_else(|| tasks.recv().ok());
             while let Some(Task { work, home }) = next {
                 let last = work();
                 match free.upgrade() {
@@ -60,6 +75,6 @@ impl Crew {
                 next = tasks.recv().ok();
             }
         })?;
-        Ok(())
+        Ok(home)
     }
 }

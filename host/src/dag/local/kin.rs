@@ -59,7 +59,8 @@ pub(super) struct Marks {
 impl Marks {
     /// `None`: it names no run, has ended, or may not be asked.
     pub(super) fn of(pid: i32) -> Option<Self> {
-        let mut bytes = Vec::new();
+        // With room from the start: else it is read in a dozen small pieces.
+        let mut bytes = Vec::with_capacity(1 << 14);
         File::open(format!("/proc/{pid}/environ")).ok()?.take(MOST_ENVIRONMENT).read_to_end(&mut bytes).ok()?;
         Self::parse(&bytes)
     }

@@ -13,7 +13,7 @@ use rustix::process::Pid;
 use super::super::executor::TreeMemory;
 
 /// The first look: what ends before that isn't worth one.
-const FIRST: Duration = Duration::from_millis(10);
+pub(super) const FIRST: Duration = Duration::from_millis(10);
 /// Each pause is twice the one before it, up to this.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// A look at a large tree takes long; the pause is at least so many times as long, so that looking costs under 1 %.

@@ -3,7 +3,8 @@
 //! Each attempt has a thread beside it (`watch`, `crew`), which passes its output through the redaction filter into the logs
 //! (`stream`), looks at its memory (`memory`) and notices its end. What it leaves behind in its group ends with it, and so
 //! does what left the group (`orphans`, `kin`, `ending`); only then does the dispatcher hear of it. The command itself is
-//! never wrapped.
+//! never wrapped. In its first milliseconds, as long as it is silent, the dispatcher watches it itself: a short stage never
+//! costs a thread's waking up.
 //!
 //! May live here: what is special to processes of this machine. System calls on one process are in `dag::process`.
 
@@ -14,29 +15,35 @@ mod memory;
 mod offspring;
 mod oom;
 mod orphans;
+mod spawn;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod young;
 
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{self, Stdio};
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal};
 
 use self::crew::Crew;
 use self::ending::Ending;
 use self::kin::Identity;
+use self::memory::{FIRST, TreeSampler};
 pub(crate) use self::offspring::end_offspring;
 use self::oom::OomCounters;
 pub use self::orphans::Neighbours;
 use self::orphans::{Leader, Orphans, Whose};
+use self::spawn::{Inherited, Program};
 use self::stream::Stream;
 use self::watch::{EndSignal, Seen, Watcher};
+use self::young::{Need, Young};
+use super::bell::Bell;
 use super::executor::{
     AttemptEnd, AttemptEvent, AttemptSpec, Executor, Exit, Fate, Fault, Finished, Hears, LaunchError, OutputLost,
     RunningAttempt, TreeMemory,
@@ -44,8 +51,9 @@ use super::executor::{
 use super::process::{collect, own_peak_memory, signal_attempt, signal_group, wait_for_end};
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::error_type;
-use crate::pipeline::Command;
 
+/// Attempts that the dispatcher watches itself at the same time; with more, looking at them all would take its time.
+const MOST_YOUNG: usize = 8;
 /// What a shell exits with when what it ran was killed: 128 and the signal's number.
 const SHELL_KILLED: i32 = 128 + libc::SIGKILL;
 
@@ -57,6 +65,10 @@ pub struct LocalExecutor {
     crew: Crew,
     /// Until the run's end.
     orphans: Option<Arc<Orphans>>,
+    inherited: Inherited,
+    /// Somebody calls `attend`.
+    attended: bool,
+    young: Vec<Young>,
     end_signal: fn(Pid) -> io::Result<EndSignal>,
 }
 
@@ -64,7 +76,16 @@ impl LocalExecutor {
     /// `clock` is the run's.
     pub fn new(clock: Clock) -> Self {
         let oom = Arc::new(OomCounters::open());
-        Self { clock, oom, crew: Crew::default(), orphans: None, end_signal: EndSignal::of }
+        Self {
+            clock,
+            oom,
+            crew: Crew::default(),
+            orphans: None,
+            inherited: Inherited::own(),
+            attended: false,
+            young: Vec::new(),
+            end_signal: EndSignal::of,
+        }
     }
 
     /// Also ends processes that leave the group of their attempt, from now until [`Executor::finish`]. They are known by
@@ -83,10 +104,10 @@ impl Executor for LocalExecutor {
     }
 
     fn launch(&mut self, spec: AttemptSpec<'_>, hears: Hears) -> Result<Box<dyn RunningAttempt>, LaunchError> {
-        let (program, command) = prepare(&spec);
-        let fail = |source| LaunchError { program, source };
+        let fail = |source| LaunchError { program: spawn::name(spec.command), source };
         let oom_before = self.oom.before();
-        let (leader, [out, err]) = match Leader::launch(|| start(command)) {
+        let program = Program::of(spec.command, spec.workdir, &spec.env);
+        let (leader, pipes) = match Leader::launch(|| start(&program, &self.inherited)) {
             Ok(started) => started,
             Err(source) => return Err(fail(explain(source, &spec))),
         };
@@ -95,18 +116,32 @@ impl Executor for LocalExecutor {
         let floor = own_peak_memory();
         let seen = Arc::new(OnceLock::new());
         let watched = (self.end_signal)(pid).and_then(|end| {
+            let [(out, to_out), (err, to_err)] = pipes;
             let streams = [Stream::new(out, spec.redactor, spec.stdout), Stream::new(err, spec.redactor, spec.stderr)];
             let orphans = self.orphans.as_ref().filter(|orphans| orphans.quick()).map(Arc::clone);
             let orphans = orphans.and_then(|orphans| Some((orphans, Identity::of(&spec.env)?)));
-            let oom = Arc::clone(&self.oom);
-            let watcher = Watcher { pid, end, streams, clock: self.clock, oom, oom_before, orphans };
-            let (mut told, seen) = (Told { hears: Some(hears), pid, clock: self.clock }, Arc::clone(&seen));
-            self.crew.run(Box::new(move || {
-                let (time, what) = watcher.run();
-                // The first and only one.
-                let _ = seen.set(what);
-                Box::new(move || told.tell(time))
-            }))
+            let watcher = Box::new(Watcher {
+                pid,
+                end,
+                streams,
+                ends: Some([to_out, to_err]),
+                tree: TreeSampler::new(pid),
+                clock: self.clock,
+                oom: Arc::clone(&self.oom),
+                oom_before,
+                orphans,
+                ended: None,
+                ending: None,
+            });
+            let told = Told { hears: Some(hears), pid, clock: self.clock };
+            let young = Young { watcher, told, seen: Arc::clone(&seen), until: Instant::now() + FIRST };
+            // For this one, and for each that may need one later.
+            self.crew.reserve(self.young.len() + 1)?;
+            if self.attended && self.young.len() < MOST_YOUNG {
+                self.young.push(young);
+                return Ok(());
+            }
+            young.grow_up(&self.crew)
         });
         if let Err(error) = watched {
             // Without a watcher nobody would ever know that it ended.
@@ -118,49 +153,47 @@ impl Executor for LocalExecutor {
         Ok(Box::new(LocalAttempt { leader, floor, killed: false, seen }))
     }
 
+    fn attended(&mut self) {
+        self.attended = true;
+    }
+
+    fn attend(&mut self, bell: &Bell, until: Option<Instant>) -> bool {
+        let Some(until) = self.young.iter().map(|young| young.until).chain(until).min() else { return false };
+        if self.young.is_empty() {
+            return false;
+        }
+        let (rang, states) = young::wait(&self.young, bell, until);
+        bell.hush(rang);
+        let is_old = |young: &Young| young.until <= Instant::now();
+        for (young, state) in std::mem::take(&mut self.young).into_iter().zip(states) {
+            let grown = match state {
+                Need::Ended => young.end_at_once().err(),
+                Need::Heard => Some(young),
+                Need::Nothing if is_old(&young) => Some(young),
+                Need::Nothing => {
+                    self.young.push(young);
+                    None
+                }
+            };
+            if let Some(young) = grown {
+                // There is a thread for each of them.
+                drop(young.grow_up(&self.crew));
+            }
+        }
+        true
+    }
+
     fn finish(&mut self) -> u64 {
         self.orphans.take().map_or(0, |orphans| Ending::start(orphans, Whose::Run).finish())
     }
 }
 
-/// The program's name, and what starts it.
-fn prepare(spec: &AttemptSpec<'_>) -> (String, process::Command) {
-    let (program, mut command) = match spec.command {
-        Command::Argv(argv) => {
-            let (program, arguments) = argv.split_first().map_or(("", [].as_slice()), |(p, a)| (p.as_str(), a));
-            // A path with a slash is meant from the stage's working folder.
-            let path = if program.contains('/') { spec.workdir.join(program) } else { PathBuf::from(program) };
-            let mut command = process::Command::new(path);
-            command.args(arguments);
-            (program.to_owned(), command)
-        }
-        Command::Shell(text) => {
-            let mut command = process::Command::new("/bin/sh");
-            command.arg("-c").arg(text);
-            ("/bin/sh".to_owned(), command)
-        }
-        // The dispatcher hands over the command line of this program instead.
-        Command::Pipeline(path) => (path.display().to_string(), process::Command::new(path)),
-    };
-    for (name, value) in &spec.env {
-        match value {
-            Some(value) => command.env(&**name, value),
-            None => command.env_remove(&**name),
-        };
-    }
-    // Nothing here needs code in the child, so that the standard library starts it without copying the host.
-    command.current_dir(spec.workdir).stdin(Stdio::null()).process_group(0);
-    (program, command)
-}
-
 /// Starts it, with a pipe from each of its output streams. From here on the process is known by its id alone: the
 /// dispatcher collects it.
-fn start(mut command: process::Command) -> io::Result<(Pid, [PipeReader; 2])> {
-    let (out, err): ((PipeReader, PipeWriter), (PipeReader, PipeWriter)) = (io::pipe()?, io::pipe()?);
-    let child = command.stdout(out.1).stderr(err.1).spawn()?;
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    // `command` holds our copies of the ends to write to: they are closed here.
-    Ok((pid.ok_or_else(|| io::Error::other("no process id"))?, [out.0, err.0]))
+fn start(program: &Program<'_>, inherited: &Inherited) -> io::Result<(Pid, [(PipeReader, PipeWriter); 2])> {
+    let (out, err) = (io::pipe()?, io::pipe()?);
+    let pid = program.start(inherited, out.1.as_fd(), err.1.as_fd())?;
+    Ok((pid, [out, err]))
 }
 
 /// Tells the dispatcher of the end, even if the watcher fails: else it would wait for ever.

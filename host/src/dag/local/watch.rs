@@ -1,6 +1,6 @@
 //! The thread beside each attempt: passes its output on, looks at its memory, and notices its end.
 
-use std::io::{self, PipeReader};
+use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
@@ -70,12 +70,19 @@ pub(super) struct Watcher {
     pub(super) pid: Pid,
     pub(super) end: EndSignal,
     pub(super) streams: [Stream; 2],
+    /// Our own copies of where it writes to, until it has ended: the end of a pipe would wake the watcher twice more.
+    pub(super) ends: Option<[PipeWriter; 2]>,
+    pub(super) tree: TreeSampler,
     pub(super) clock: Clock,
     pub(super) oom: Arc<OomCounters>,
     /// Before the attempt began.
     pub(super) oom_before: OomCount,
     /// Finds what left the attempt's group, and by what.
     pub(super) orphans: Option<(Arc<Orphans>, Identity)>,
+    /// When it had ended, and what was seen by then.
+    pub(super) ended: Option<(UnixNanos, Seen)>,
+    /// The end of what left the group.
+    pub(super) ending: Option<Ending>,
 }
 
 /// What was seen of an attempt from its start to its end.
@@ -95,27 +102,63 @@ pub(super) struct Seen {
 impl Watcher {
     /// Returns when the attempt has ended and all its output is written; the time is that of its end. The process has
     /// not been collected then.
-    pub(super) fn run(mut self) -> (UnixNanos, Seen) {
+    pub(super) fn run(mut self: Box<Self>) -> (UnixNanos, Seen) {
         let mut buffer = Vec::new();
-        let mut tree = TreeSampler::new(self.pid);
         let leader = self.pid.as_raw_nonzero().get();
-        while self.wait(true, tree.wait(), &mut buffer) != Woken::End {
-            tree.tick(|| self.orphans.iter().for_each(|(orphans, _)| orphans.tidy(leader)));
+        if self.ended.is_none() {
+            while self.wait(true, self.tree.wait(), &mut buffer) != Woken::End {
+                self.tree.tick(|| self.orphans.iter().for_each(|(orphans, _)| orphans.tidy(leader)));
+            }
+            self.note_end();
         }
+        let left_open = !self.drain(&mut buffer);
+        self.close(left_open)
+    }
+
+    /// The same for an attempt that has ended. Does not wait: where there would be something to wait for, because there is
+    /// output, or somebody is left, the watcher comes back and has to be [`run`](Self::run).
+    pub(super) fn end_at_once(mut self: Box<Self>) -> Result<(UnixNanos, Seen), Box<Self>> {
+        self.note_end();
+        let done = self.ending.as_ref().is_none_or(|ending| ending.wait().is_none()) && self.is_silent();
+        if done { Ok(self.close(false)) } else { Err(self) }
+    }
+
+    /// What becomes readable when it needs somebody: its end, its output.
+    pub(super) fn files(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        [self.end.as_fd()].into_iter().chain(self.streams.iter().filter_map(Stream::source))
+    }
+
+    /// Whether both streams have ended and hold nothing.
+    fn is_silent(&self) -> bool {
+        let open = self.streams.iter().filter_map(Stream::source);
+        let mut files: Vec<PollFd<'_>> = open.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)).collect();
+        poll(&mut files, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
+            && files.iter().all(|file| file.revents() == PollFlags::HUP)
+    }
+
+    /// It has ended: looks at what it leaves, and ends that.
+    fn note_end(&mut self) {
         let time = self.clock.now();
+        let leader = self.pid.as_raw_nonzero().get();
+        self.ends = None;
         // What a stage leaves behind in its group ends with it. The leader is not collected yet, so the group's id can't
         // belong to anybody else.
         signal_group(self.pid, Signal::KILL);
-        let mut seen = Seen { tree: tree.result(), io: io_bytes(self.pid), ..Seen::default() };
+        let mut seen = Seen { tree: self.tree.result(), io: io_bytes(self.pid), ..Seen::default() };
         if ended_well(self.pid) == Some(false) {
             seen.oom_rose = self.oom.rose(self.oom_before, self.pid);
         }
-        let mut ending = self.orphans.take().map(|(orphans, identity)| {
+        self.ending = self.orphans.take().map(|(orphans, identity)| {
             // What left the group as well: what its parents are is seen when these have ended.
             Ending::start(orphans, Whose::Attempt { leader, identity })
         });
-        seen.left_open = !self.drain(&mut ending, &mut buffer);
-        seen.escaped = ending.map(Ending::finish);
+        self.ended = Some((time, seen));
+    }
+
+    /// Waits for what is being ended, and writes the rest of the output.
+    fn close(self, left_open: bool) -> (UnixNanos, Seen) {
+        let (time, seen) = self.ended.unwrap_or_else(|| (self.clock.now(), Seen::default()));
+        let mut seen = Seen { left_open, escaped: self.ending.map(Ending::finish), ..seen };
         for stream in self.streams {
             let end = stream.finish();
             seen.redactions += end.redactions;
@@ -130,7 +173,14 @@ impl Watcher {
     }
 
     /// Reads to the end of both streams; false if somebody still holds one open. What is being ended is heard until then.
-    fn drain(&mut self, ending: &mut Option<Ending>, buffer: &mut Vec<u8>) -> bool {
+    fn drain(&mut self, buffer: &mut Vec<u8>) -> bool {
+        let mut ending = self.ending.take();
+        let is_done = self.drain_during(&mut ending, buffer);
+        self.ending = ending;
+        is_done
+    }
+
+    fn drain_during(&mut self, ending: &mut Option<Ending>, buffer: &mut Vec<u8>) -> bool {
         let end = Instant::now();
         let mut last = end;
         while self.streams.iter().any(|stream| stream.source().is_some()) {

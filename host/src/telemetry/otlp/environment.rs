@@ -5,6 +5,7 @@
 //! "Environment variables as context propagation carriers" (release candidate); W3C Trace Context and Baggage.
 
 use std::ffi::{OsStr, OsString};
+use std::sync::LazyLock;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -32,6 +33,11 @@ const EXPORTER_SETTINGS: [&str; 9] = [
     "CLIENT_KEY",
     "CLIENT_CERTIFICATE",
 ];
+/// `OTEL_EXPORTER_OTLP_…`: every setting of every signal.
+static EXPORTER_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let of = |signal| EXPORTER_SETTINGS.map(|setting| format!("OTEL_EXPORTER_OTLP_{signal}{setting}"));
+    EXPORTER_SIGNALS.into_iter().flat_map(of).collect()
+});
 /// Old names of settings above that some SDKs still read.
 const EXPORTER_OLD: [&str; 2] = ["OTEL_EXPORTER_OTLP_SPAN_INSECURE", "OTEL_EXPORTER_OTLP_METRIC_INSECURE"];
 
@@ -103,7 +109,7 @@ impl Environment<'_> {
 
     /// Removes what was inherited; what the stage sets itself stays.
     fn remove_inherited(&mut self, name: &str) {
-        if (self.stage)(name).is_none() && (self.inherited)(name).is_some() {
+        if (self.inherited)(name).is_some() && (self.stage)(name).is_none() {
             self.remove(name);
         }
     }
@@ -124,11 +130,7 @@ impl Environment<'_> {
 
     /// Where spans are sent.
     fn exporter(&mut self, attempt: &AttemptContext<'_>) {
-        for signal in EXPORTER_SIGNALS {
-            for setting in EXPORTER_SETTINGS {
-                self.remove_inherited(&format!("OTEL_EXPORTER_OTLP_{signal}{setting}"));
-            }
-        }
+        EXPORTER_NAMES.iter().for_each(|name| self.remove_inherited(name));
         EXPORTER_OLD.into_iter().for_each(|name| self.remove_inherited(name));
 
         let own = |signal: &str| self.own(&format!("OTEL_EXPORTER_OTLP_{signal}ENDPOINT")).is_some();

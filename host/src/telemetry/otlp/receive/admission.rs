@@ -5,10 +5,9 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
-use tokio::runtime::Handle;
 
 use super::counts::{ReceiverCounts, SpanCounts, reason};
 use super::limits::Allowance;
@@ -40,7 +39,6 @@ pub struct Sender {
 pub struct Admission {
     pub(super) attempt: Arc<Attempt>,
     pub(super) registry: Arc<Registry>,
-    pub(super) runtime: Handle,
     pub(super) drain: Duration,
     pub(super) closed: Mutex<bool>,
 }
@@ -57,11 +55,7 @@ impl Admission {
         if std::mem::replace(&mut *lock(&self.closed), true) {
             return;
         }
-        let (attempt, registry, drain) = (Arc::clone(&self.attempt), Arc::clone(&self.registry), self.drain);
-        self.runtime.spawn(async move {
-            tokio::time::sleep(drain).await;
-            registry.expire(&attempt);
-        });
+        self.registry.close(&self.attempt, self.drain);
     }
 
     /// What this attempt has sent so far. All that its SDK was told had arrived is in it.
@@ -157,9 +151,30 @@ pub(super) struct Registry {
 #[derive(Default)]
 struct Known {
     live: Vec<Arc<Attempt>>,
+    /// Closed, and still heard until then. What has no time left is dead when the registry is asked the next time: a timer
+    /// for each would wake a thread for every short stage.
+    leaving: VecDeque<(Instant, Arc<Attempt>)>,
     dead: VecDeque<Arc<Attempt>>,
     /// Span ids that the host has given to runs, stages and attempts; no stage may use them.
     host_ids: HashSet<[u8; 8]>,
+}
+
+impl Known {
+    /// Puts those away whose time is over.
+    fn expire(&mut self) {
+        let now = Instant::now();
+        while let Some((_, attempt)) = self.leaving.pop_front_if(|(until, _)| *until <= now) {
+            {
+                let mut state = lock(&attempt.state);
+                state.dead = true;
+                state.seen = HashSet::new();
+            }
+            self.dead.push_back(attempt);
+            if self.dead.len() > REMEMBERED {
+                self.dead.pop_front();
+            }
+        }
+    }
 }
 
 /// What a token was found to be.
@@ -174,6 +189,7 @@ impl Registry {
     pub(super) fn admit(&self, sender: Sender, allowance: Allowance) -> io::Result<Arc<Attempt>> {
         let token = random_token()?;
         let mut known = lock(&self.known);
+        known.expire();
         known.host_ids.extend([sender.span_id, sender.stage_span_id, sender.run_span_id]);
         let attempt =
             Arc::new(Attempt { token, sender, allowance, hasher: RandomState::new(), state: Mutex::default() });
@@ -183,10 +199,12 @@ impl Registry {
 
     /// Compares with every token, each in constant time and none left out, so that the time taken tells nothing.
     pub(super) fn find(&self, token: &[u8]) -> Bearer {
-        let known = lock(&self.known);
+        let mut known = lock(&self.known);
+        known.expire();
         let mut found = u64::MAX;
         let mut any = Choice::from(0);
-        for (index, attempt) in (0u64..).zip(known.live.iter().chain(&known.dead)) {
+        let leaving = known.leaving.iter().map(|(_, attempt)| attempt);
+        for (index, attempt) in (0u64..).zip(known.live.iter().chain(leaving).chain(&known.dead)) {
             // Slices of other lengths are unequal; how long a token is is no secret.
             let equal = attempt.token.ct_eq(token);
             found.conditional_assign(&index, equal);
@@ -196,28 +214,25 @@ impl Registry {
             return Bearer::Unknown;
         }
         let index = usize::try_from(found).unwrap_or(usize::MAX);
-        if let Some(attempt) = known.live.get(index) {
+        let (live, leaving) = (known.live.len(), known.leaving.len());
+        let heard = known.live.get(index).or_else(|| Some(&known.leaving.get(index.checked_sub(live)?)?.1));
+        if let Some(attempt) = heard {
             return Bearer::Live(Arc::clone(attempt));
         }
-        known.dead.get(index - known.live.len()).map_or(Bearer::Unknown, |attempt| Bearer::Late(Arc::clone(attempt)))
+        known.dead.get(index - live - leaving).map_or(Bearer::Unknown, |attempt| Bearer::Late(Arc::clone(attempt)))
     }
 
     pub(super) fn is_host_id(&self, span_id: &[u8]) -> bool {
         lock(&self.known).host_ids.contains(span_id)
     }
 
-    fn expire(&self, attempt: &Arc<Attempt>) {
-        {
-            let mut state = lock(&attempt.state);
-            state.dead = true;
-            state.seen = HashSet::new();
-        }
+    /// An attempt has ended; it is heard for `drain` more.
+    fn close(&self, attempt: &Arc<Attempt>, drain: Duration) {
         let mut known = lock(&self.known);
+        known.expire();
         known.live.retain(|other| !Arc::ptr_eq(other, attempt));
-        known.dead.push_back(Arc::clone(attempt));
-        if known.dead.len() > REMEMBERED {
-            known.dead.pop_front();
-        }
+        // `drain` is the same for all, so the first to be closed is the first to be dead.
+        known.leaving.push_back((Instant::now() + drain, Arc::clone(attempt)));
     }
 
     /// Adds what a request brought, to its attempt and to the whole.

@@ -67,7 +67,6 @@ impl Receiver {
         Ok(Admission {
             attempt: self.registry.admit(sender, allowance)?,
             registry: Arc::clone(&self.registry),
-            runtime: self.runtime.clone(),
             drain: self.limits.drain,
             closed: Mutex::new(false),
         })
