@@ -127,6 +127,38 @@ fn a_plugin_that_was_changed_after_the_run_is_not_called() {
 }
 
 #[test]
+fn a_plugin_that_was_changed_after_its_digest_was_remembered_is_not_called() {
+    let bench = pipeline(&["behave"], "");
+    assert_eq!(bench.run().code, Some(0));
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    for _ in 0..2 {
+        assert_eq!(bench.call(&["report", "latest"]).code, Some(0));
+        assert!(!bench.markdown().contains("is not the one of the run"), "{}", bench.markdown());
+    }
+    let plugin = std::fs::read_dir(bench.run_dir().join("plugins")).unwrap().next().unwrap().unwrap().path();
+    let modified = std::fs::metadata(&plugin).unwrap().modified().unwrap();
+    let mut bytes = std::fs::read(&plugin).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&plugin, bytes).unwrap();
+    std::fs::File::options().write(true).open(&plugin).unwrap().set_modified(modified).unwrap();
+    assert_eq!(bench.call(&["report", "latest"]).code, Some(0));
+    assert!(bench.markdown().contains("is not the one of the run"), "{}", bench.markdown());
+}
+
+#[test]
+fn a_plugin_that_a_stage_of_the_run_changes_is_not_called() {
+    let bench = Bench::new(
+        "[pipeline]\nname = \"reports\"\n[stages.a]\nrun = '''\nsleep 0.05\nfor file in $FORENSIC_DATA_DIR/../plugins/*.wasm; do\n\
+         touch -r $file time; printf x | dd of=$file conv=notrunc bs=1 seek=1000 2> /dev/null; touch -r time $file\ndone\n'''\n\
+         [[report]]\nid = \"one\"\nplugin = \"hostile.wasm\"\nconfig = { do = \"behave\" }\n",
+    );
+    bench.write("hostile.wasm", hostile_guest());
+    assert_eq!(bench.run().code, Some(0));
+    assert!(bench.markdown().contains("is not the one of the run"), "{}", bench.markdown());
+}
+
+#[test]
 fn a_file_that_is_no_plugin_is_explained() {
     let bench = pipeline(&["behave"], "");
     bench.write("hostile.wasm", "#!/bin/sh\n");

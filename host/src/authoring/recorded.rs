@@ -1,6 +1,5 @@
 //! Renders a recorded run: the plugin in its sandbox, with what its manifest asks for, and the page as a report has it.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -10,9 +9,8 @@ use serde_json::{Value, json};
 use super::golden::pretty;
 use super::manifest::Manifest;
 use crate::directory::{DirectoryError, RunDirectory};
-use crate::files::sha256;
 use crate::limits::Maxima;
-use crate::plugin::{Engine, LogLine};
+use crate::plugin::{Engine, LogLine, Source};
 use crate::redact::Redactor;
 use crate::report::{Section, Status};
 use crate::run::calling::{call, trace_input};
@@ -86,19 +84,20 @@ pub fn render(
     let directory = RunDirectory::open(run)?;
     let record = RunRecord::load(&directory).map_err(ReportError::from)?;
     let grants = &manifest.grants;
+    let component = Source::of(component);
     let report = ReportRecord {
         source: None,
         signed_by: None,
         id: manifest.name.clone(),
         plugin: manifest.component.display().to_string(),
-        sha256: sha256(component),
+        sha256: component.sha256().to_owned(),
         artifacts: grants.artifacts.clone(),
         config: manifest.config.clone(),
         limits: grants.asked.iter().map(|limit| (limit.spec().key.to_owned(), grants.limits.get(*limit))).collect(),
         on_failure: "degrade".into(),
     };
     let trace = trace_input(&directory, &record)?;
-    let answer = call(engine, &directory, &report, Ok(Cow::Borrowed(component)), &trace, Maxima::default());
+    let answer = call(engine, &directory, &report, Ok(component), &trace, Maxima::default());
     let mut section = answer.section;
     // The same on every machine: whatever the author's environment holds is no part of a test.
     let (rules, _) = gather_again(&record.redaction, std::iter::empty()).map_err(ReportError::from)?;

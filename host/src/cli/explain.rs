@@ -9,7 +9,7 @@ use super::progress::say;
 use super::{Exit, Failure, Outcome, print};
 use crate::limits::TABLE;
 use crate::pipeline::{OnFailure, Pipeline, ReportStage};
-use crate::plugin::{Inspection, inspect};
+use crate::plugin::{Inspection, inspect_known};
 use crate::run::{Component, PluginSettings};
 
 /// One report stage, as it would be called.
@@ -61,7 +61,7 @@ pub(super) fn explain(pipeline: &Pipeline, plugins: &PluginSettings, format: For
 }
 
 fn of(report: &ReportStage, component: &Component, trust: String) -> Explained {
-    let inspected = inspect(&component.bytes, &report.limits);
+    let inspected = inspect_known(&component.bytes, &component.sha256, &report.limits);
     let problem = match &inspected {
         Ok(inspection) => inspection.check().err(),
         Err(error) => Some(error.clone()),

@@ -1,11 +1,13 @@
-//! Compiled plugins on disk, in a folder that only we can write.
+//! Compiled plugins on disk, in a folder that only we can write, and the digests of files that were read before (`seen`).
 //!
 //! A file is machine code, and loading it trusts it: so a file counts only if it lies in a private folder of ours,
-//! is ours, and carries the digest of its content. Whatever else is found is a miss, and is replaced.
+//! is ours, and carries the digest of its content. Whatever else is found is a miss, and is replaced. The digest is computed
+//! once for a file and boot, or each day at least, and at each load where the times of files don't tell of changes.
 //!
-//! What nobody has used for long is removed, once a day at most; so is what is too much.
+//! What nobody has used for long is removed (`prune`).
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -15,19 +17,12 @@ use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens};
-use sha2::{Digest, Sha256};
 
-/// Ends every file, after the digest. The number is the layout's version.
-const MAGIC: &[u8; 16] = b"forensic cwasm 1";
-const DIGEST: usize = 32;
-/// All files together.
-const BYTES_MAX: u64 = 2 << 30;
-/// Since a file was last used.
-const AGE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
-/// How often files are looked through, and how exactly their last use is known.
-const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Tells by its time when files were last looked through.
-const PRUNED: &str = ".pruned";
+use super::cached::{self, Found, Parts};
+use super::inspect::Facts;
+use super::prune::{DAY, age, prune};
+use super::seen::{self, Kind, Record, Stamp};
+use crate::files::hex;
 
 /// The folder.
 #[derive(Debug)]
@@ -66,124 +61,88 @@ impl Cache {
         }
         let cache = Self { dir };
         // Old files cost room, and nothing else.
-        cache.prune(SystemTime::now()).ok();
+        prune(&cache.dir, SystemTime::now()).ok();
         Ok(cache)
     }
 
     /// The machine code under this key; `None` where there is none, or none that can be believed.
-    pub(super) fn get(&self, key: &str) -> Option<Vec<u8>> {
-        let mut options = OpenOptions::new();
-        options.read(true).follow(FollowSymlinks::No).custom_flags(libc::O_NONBLOCK);
-        let mut file = self.dir.open_with(key, &options).ok()?.into_std();
-        let metadata = Metadata::from_file(&file).ok()?;
-        if !metadata.is_file() || metadata.uid() != rustix::process::geteuid().as_raw() || metadata.mode() & 0o022 != 0
-        {
-            return None;
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
-        file.read_to_end(&mut bytes).ok()?;
-        let payload = bytes.len().checked_sub(DIGEST + MAGIC.len())?;
-        let (digest, magic) = bytes[payload..].split_at(DIGEST);
-        if magic != MAGIC || digest != &Sha256::digest(&bytes[..payload])[..] {
-            return None;
-        }
-        bytes.truncate(payload);
-        if age(&metadata, SystemTime::now()) > DAY {
+    pub(super) fn get(&self, key: &str) -> Option<Found> {
+        let (file, metadata) = self.own(key)?;
+        let now = SystemTime::now();
+        if age(&metadata, now) > DAY {
             let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-            let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-            // A file that seems unused goes too early, at worst.
-            futimens(&file, &Timestamps { last_access: omit, last_modification: now }).ok();
+            let today = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+            // A file that seems unused goes too early, at worst. Its stamp is another one now, so its digest is computed again.
+            futimens(&file, &Timestamps { last_access: omit, last_modification: today }).ok();
         }
-        Some(bytes)
+        let stamp = Stamp::of(&file);
+        let parts = Parts::of(&file)?;
+        let Some(stamp) = stamp else { return parts.read(&file) };
+        let digest = hex(&parts.digest);
+        if self.recall(Kind::Code, &stamp).as_ref() != Some(&digest) {
+            if !parts.verify(&file).ok()? {
+                return None;
+            }
+            self.remember(Kind::Code, &file, &stamp, now, &digest);
+        }
+        parts.map(file)
     }
 
-    /// Removes what is stale, unless that was done within a day.
-    fn prune(&self, now: SystemTime) -> io::Result<()> {
-        if self.dir.symlink_metadata(PRUNED).is_ok_and(|marker| age(&marker, now) < DAY) {
-            return Ok(());
+    /// The digest that a file with this stamp had.
+    pub(super) fn recall(&self, kind: Kind, stamp: &Stamp) -> Option<String> {
+        let mut record = Vec::new();
+        self.own(&stamp.name())?.0.take(seen::LENGTH_MAX).read_to_end(&mut record).ok()?;
+        Record::of(kind, stamp)?.read(&record)
+    }
+
+    /// Remembers the digest of a file that was read since `then`, if it is certain that it would tell had it changed since.
+    pub(super) fn remember(&self, kind: Kind, file: &File, stamp: &Stamp, then: SystemTime, digest: &str) {
+        if !stamp.settled(then) || Stamp::of(file).as_ref() != Some(stamp) {
+            return;
         }
-        self.dir.remove_file(PRUNED).ok();
+        let Some(record) = Record::of(kind, stamp) else { return };
+        // What isn't remembered is computed again.
+        self.keep(&stamp.name(), |file| file.write_all(record.with(digest).as_bytes())).ok();
+    }
+
+    /// Opens a file that nobody else can have written.
+    fn own(&self, name: &str) -> Option<(File, Metadata)> {
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        self.dir.open_with(PRUNED, &options)?;
-        let mut kept = Vec::new();
-        for entry in self.dir.entries()? {
-            let entry = entry?;
-            let (Ok(name), Ok(metadata)) = (entry.file_name().into_string(), entry.metadata()) else { continue };
-            if metadata.is_file() && is_ours(&name) {
-                kept.push(Kept {
-                    temporary: name.starts_with('.'),
-                    name,
-                    size: metadata.len(),
-                    age: age(&metadata, now),
-                });
-            }
-        }
-        for name in stale(kept) {
-            self.dir.remove_file(name)?;
-        }
-        Ok(())
+        options.read(true).follow(FollowSymlinks::No).custom_flags(libc::O_NONBLOCK);
+        let file = self.dir.open_with(name, &options).ok()?.into_std();
+        let metadata = Metadata::from_file(&file).ok()?;
+        let ours =
+            metadata.is_file() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
+        ours.then_some((file, metadata))
     }
 
     /// Keeps machine code: whole or not at all.
-    pub(super) fn put(&self, key: &str, payload: &[u8]) -> io::Result<()> {
+    pub(super) fn put(&self, key: &str, facts: &Facts, code: &[u8]) -> io::Result<()> {
+        self.keep(key, |file| cached::write(file, facts, code))
+    }
+
+    fn keep(&self, name: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
         let temporary = format!(".{}-{}.tmp", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let written = self.write(&temporary, payload).and_then(|()| self.dir.rename(&temporary, &self.dir, key));
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let written = self
+            .dir
+            .open_with(&temporary, &options)
+            .and_then(|file| write(&mut file.into_std()))
+            .and_then(|()| self.dir.rename(&temporary, &self.dir, name));
         if written.is_err() {
             // It is the first error that matters.
             self.dir.remove_file(&temporary).ok();
         }
         written
     }
-
-    fn write(&self, name: &str, payload: &[u8]) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let mut file = self.dir.open_with(name, &options)?;
-        file.write_all(payload)?;
-        file.write_all(&Sha256::digest(payload))?;
-        file.write_all(MAGIC)
-    }
-}
-
-/// How long ago a file was last used; none for a time to come.
-fn age(metadata: &Metadata, now: SystemTime) -> Duration {
-    let used = metadata.modified().map(cap_std::time::SystemTime::into_std);
-    used.ok().and_then(|used| now.duration_since(used).ok()).unwrap_or_default()
-}
-
-/// Names that this module gives: a key, or a temporary file.
-fn is_ours(name: &str) -> bool {
-    let hex = |text: &str, len| text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_key = name.split_once('-').is_some_and(|(digest, engine)| hex(digest, 64) && hex(engine, 16));
-    is_key || name.starts_with('.') && name.ends_with(".tmp")
-}
-
-/// A file of the cache.
-#[derive(Debug, Clone)]
-struct Kept {
-    name: String,
-    temporary: bool,
-    size: u64,
-    age: Duration,
-}
-
-/// What goes: temporary files that nobody writes any more, what was not used for [`AGE_MAX`], and of the rest what was used
-/// longest ago, until [`BYTES_MAX`] holds.
-fn stale(mut files: Vec<Kept>) -> Vec<String> {
-    files.sort_by(|a, b| a.age.cmp(&b.age).then_with(|| a.name.cmp(&b.name)));
-    let mut total: u64 = 0;
-    files.retain(|file| {
-        total = total.saturating_add(file.size);
-        total > BYTES_MAX || file.age > if file.temporary { DAY } else { AGE_MAX }
-    });
-    files.into_iter().map(|file| file.name).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use super::super::prune::PRUNED;
     use super::*;
 
     fn folder() -> (tempfile::TempDir, Cache) {
@@ -192,13 +151,28 @@ mod tests {
         (folder, cache)
     }
 
+    fn facts() -> Facts {
+        serde_json::from_str(r#"{"size": 7, "api": "0.1.0", "imports": ["a"], "exports": [], "producers": []}"#)
+            .unwrap()
+    }
+
+    fn put(cache: &Cache, key: &str) {
+        cache.put(key, &facts(), b"machine code").unwrap();
+    }
+
+    fn get(cache: &Cache, key: &str) -> Option<Vec<u8>> {
+        let Found { facts: found, code } = cache.get(key)?;
+        assert_eq!(found, facts());
+        Some(code.read().unwrap())
+    }
+
     #[test]
     fn what_was_put_comes_back() {
         let (folder, cache) = folder();
-        assert_eq!(cache.get("key"), None);
-        cache.put("key", b"machine code").unwrap();
-        cache.put("key", b"other machine code").unwrap();
-        assert_eq!(cache.get("key").as_deref(), Some(&b"other machine code"[..]));
+        assert_eq!(get(&cache, "key"), None);
+        put(&cache, "key");
+        cache.put("key", &facts(), b"other machine code").unwrap();
+        assert_eq!(get(&cache, "key").as_deref(), Some(&b"other machine code"[..]));
         let mode = fs::metadata(folder.path().join("a/cache")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         let names = fs::read_dir(folder.path().join("a/cache")).unwrap().map(|entry| entry.unwrap().file_name());
@@ -206,49 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn old_files_and_the_longest_unused_go() {
-        let day = 24 * 3600;
-        let file = |name: &str, days: u64, size: u64| Kept {
-            name: name.into(),
-            temporary: name.starts_with('.'),
-            size,
-            age: Duration::from_secs(days * day),
-        };
-        let gone = |files: &[Kept]| stale(files.to_vec());
-        let giga = 1 << 30;
-        assert_eq!(
-            gone(&[file("old", 91, 1), file("young", 90, 1), file(".a.tmp", 2, 1), file(".b.tmp", 1, 1)]),
-            [".a.tmp", "old"]
-        );
-        assert_eq!(gone(&[file("c", 3, giga), file("a", 1, giga), file("b", 2, giga)]), ["c"]);
-        assert_eq!(gone(&[file("a", 1, 3 * giga), file("b", 2, 1)]), ["a", "b"]);
-        assert_eq!(gone(&[file("a", 1, u64::MAX), file("b", 2, u64::MAX)]).len(), 2);
-        assert_eq!(gone(&[]), [""; 0]);
-    }
-
-    #[test]
-    fn pruning_happens_once_a_day_and_touches_nothing_of_others() {
-        let (folder, cache) = folder();
-        let key = format!("{}-{}", "a".repeat(64), "b".repeat(16));
-        let path = |name: &str| folder.path().join("a/cache").join(name);
-        cache.put(&key, b"machine code").unwrap();
-        fs::write(path("notes.txt"), "").unwrap();
-        let far = SystemTime::now() + 100 * DAY;
-        cache.prune(far).unwrap();
-        // The marker is of today, which is long ago by then.
-        assert!(!path(&key).exists() && path("notes.txt").exists() && path(PRUNED).exists());
-        cache.put(&key, b"machine code").unwrap();
-        cache.prune(SystemTime::now()).unwrap();
-        assert!(path(&key).exists());
-    }
-
-    #[test]
     fn a_hit_is_a_use() {
         let (folder, cache) = folder();
-        cache.put("key", b"machine code").unwrap();
+        put(&cache, "key");
         let file = fs::File::options().write(true).open(folder.path().join("a/cache/key")).unwrap();
         file.set_modified(SystemTime::now() - 80 * DAY).unwrap();
-        assert!(cache.get("key").is_some());
+        assert!(get(&cache, "key").is_some());
         let age = SystemTime::now().duration_since(file.metadata().unwrap().modified().unwrap()).unwrap_or_default();
         assert!(age < DAY, "{age:?}");
     }
@@ -257,24 +194,85 @@ mod tests {
     fn damaged_short_foreign_and_linked_files_are_misses() {
         let (folder, cache) = folder();
         let file = folder.path().join("a/cache/key");
-        cache.put("key", b"machine code").unwrap();
+        put(&cache, "key");
         let good = fs::read(&file).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
             fs::write(&file, &bad).unwrap();
-            assert_eq!(cache.get("key"), None, "byte {at}");
+            assert_eq!(get(&cache, "key"), None, "byte {at}");
             fs::write(&file, &good[..at]).unwrap();
-            assert_eq!(cache.get("key"), None, "cut at {at}");
+            assert_eq!(get(&cache, "key"), None, "cut at {at}");
         }
         fs::write(folder.path().join("elsewhere"), &good).unwrap();
         fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink(folder.path().join("elsewhere"), &file).unwrap();
-        assert_eq!(cache.get("key"), None);
-        cache.put("key", b"machine code").unwrap();
-        assert!(cache.get("key").is_some());
+        assert_eq!(get(&cache, "key"), None);
+        put(&cache, "key");
+        assert!(get(&cache, "key").is_some());
         fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
-        assert_eq!(cache.get("key"), None);
+        assert_eq!(get(&cache, "key"), None);
+    }
+
+    /// What lies under `key`, with its stamp; `None` where files of the temporary folder have none.
+    fn stamped(folder: &tempfile::TempDir) -> Option<(File, Stamp)> {
+        let file = File::open(folder.path().join("a/cache/key")).unwrap();
+        let stamp = Stamp::of(&file)?;
+        Some((file, stamp))
+    }
+
+    #[test]
+    fn a_digest_is_computed_once_for_a_file_and_again_when_it_changes() {
+        let (folder, cache) = folder();
+        put(&cache, "key");
+        let Some((file, stamp)) = stamped(&folder) else { return };
+        // Whoever wrote it a moment ago may go on.
+        assert!(get(&cache, "key").is_some());
+        assert_eq!(cache.recall(Kind::Code, &stamp), None);
+        std::thread::sleep(Duration::from_millis(150));
+        assert!(get(&cache, "key").is_some());
+        let digest = cache.recall(Kind::Code, &stamp).unwrap();
+        assert_eq!(digest, hex(&Parts::of(&file).unwrap().digest));
+        assert_eq!(cache.recall(Kind::Component, &stamp), None);
+
+        let modified = file.metadata().unwrap().modified().unwrap();
+        let path = folder.path().join("a/cache/key");
+        let mut bad = fs::read(&path).unwrap();
+        bad[3] ^= 1;
+        fs::write(&path, &bad).unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        assert_eq!(get(&cache, "key"), None);
+        // What is remembered is believed: the digest is not computed.
+        let (file, stamp) = stamped(&folder).unwrap();
+        cache.remember(Kind::Code, &file, &stamp, SystemTime::now() + DAY, &digest);
+        assert_eq!(get(&cache, "key").as_deref(), Some(&b"maciine code"[..]));
+    }
+
+    #[test]
+    fn records_that_are_damaged_or_that_others_could_write_are_misses() {
+        let (folder, cache) = folder();
+        put(&cache, "key");
+        let Some((file, stamp)) = stamped(&folder) else { return };
+        let digest = "ab".repeat(32);
+        let remember = || cache.remember(Kind::Component, &file, &stamp, SystemTime::now() + DAY, &digest);
+        let recall = || cache.recall(Kind::Component, &stamp);
+        let record = folder.path().join("a/cache").join(stamp.name());
+        remember();
+        assert_eq!(recall(), Some(digest.clone()));
+        let good = fs::read(&record).unwrap();
+        for bad in [&good[..good.len() - 1], &good[..40], b"", &[0; 300], &[b'a'; 4096]] {
+            fs::write(&record, bad).unwrap();
+            assert_eq!(recall(), None);
+        }
+        remember();
+        fs::set_permissions(&record, fs::Permissions::from_mode(0o620)).unwrap();
+        assert_eq!(recall(), None);
+        fs::rename(&record, folder.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("elsewhere"), &record).unwrap();
+        assert_eq!(recall(), None);
+        fs::remove_file(&record).unwrap();
+        cache.remember(Kind::Component, &file, &stamp, SystemTime::now() - DAY, &digest);
+        assert_eq!(recall(), None);
     }
 
     #[test]

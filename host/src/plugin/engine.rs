@@ -1,21 +1,27 @@
 //! The engine: from bytes to a plugin that can be called.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{EngineWeak, Result};
 
 use super::bindings::{ReportPlugin, ReportPluginPre};
 use super::cache::Cache;
+use super::cached::{Code, Found};
 use super::config::config;
-use super::inspect::{Inspection, inspect, validate};
+use super::inspect::{Facts, Inspection, fits, inspect_known, validate};
+use super::seen::{Kind, Stamp};
+use super::source::{self, Source};
 use super::store::State;
 use super::{LoadError, compile, wasi};
+use crate::files::sha256;
 use crate::limits::{CompileLimits, Limit, Limits};
 use crate::phases::{Steps, within};
 
@@ -119,17 +125,62 @@ impl Engine {
     /// # Errors
     /// Whatever is wrong with it, in a sentence; the cheapest checks come first.
     pub fn load(&self, name: &str, bytes: &[u8], limits: &Limits) -> Result<Plugin, LoadError> {
-        let mut step = Steps::begin("inspect");
-        let inspection = inspect(bytes, limits)?;
-        inspection.check()?;
-        step.next("get the machine code");
+        fits(bytes.len() as u64, limits)?;
+        self.load_source(name, &Source::of(bytes), limits)
+    }
+
+    /// Makes a plugin of a component that may not have been read yet.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn load_source(&self, name: &str, source: &Source<'_>, limits: &Limits) -> Result<Plugin, LoadError> {
+        fits(source.size(), limits)?;
+        let mut step = Steps::begin("get the machine code");
         let runtime = self.runtime(limits.size(Limit::Stack)).map_err(broken)?;
-        let (component, compiled) = self.component(&runtime, &inspection, bytes)?;
+        let key = format!("{}-{:016x}", source.sha256(), runtime.compatibility);
+        let (inspection, component, compiled) = match self.cached(&runtime, &key) {
+            // What is in the cache was inspected before it was compiled, and is what has this digest.
+            Some((facts, component)) => {
+                let inspection = facts.inspection(source.sha256().to_owned());
+                inspection.check()?;
+                (inspection, component, Compiled::Cached)
+            }
+            None => {
+                let bytes = source.bytes()?;
+                let inspection = within("inspect", || inspect_known(&bytes, source.sha256(), limits))?;
+                inspection.check()?;
+                let (component, took) = self.compile(&runtime, &key, &inspection, &bytes)?;
+                (inspection, component, Compiled::Fresh(took))
+            }
+        };
         step.next("link");
         let linker = if inspection.uses_wasi() { runtime.wasi_linker().map_err(broken)? } else { &runtime.linker };
         let pre = linker.instantiate_pre(&component).and_then(ReportPluginPre::new);
         let pre = pre.map_err(|error| LoadError::OtherTypes(format!("{error:#}")))?;
         Ok(Plugin { name: name.to_owned(), inspection, compiled, pre })
+    }
+
+    /// A component in a file. It is read for its digest, which the cache remembers for as long as the file stays as it is: then
+    /// it is not read again.
+    ///
+    /// # Errors
+    /// Where it can't be read, changes meanwhile, or is larger than `limits` allow.
+    pub fn source(&self, file: File, limits: &Limits) -> Result<Source<'static>, LoadError> {
+        let unreadable = |why: String| LoadError::Unreadable(why);
+        let size = file.metadata().map_err(|error| unreadable(error.to_string()))?.len();
+        fits(size, limits)?;
+        let stamp = Stamp::of(&file).filter(|stamp| stamp.size() == size);
+        let known = self.cache.as_ref().zip(stamp.as_ref());
+        if let Some(sha256) = known.and_then(|(cache, stamp)| cache.recall(Kind::Component, stamp)) {
+            return Ok(Source::unchanged(file, size, sha256));
+        }
+        let now = SystemTime::now();
+        let bytes = source::read(&file, size).map_err(|error| unreadable(error.to_string()))?;
+        let digest = sha256(&bytes);
+        if let Some((cache, stamp)) = known {
+            cache.remember(Kind::Component, &file, stamp, now, &digest);
+        }
+        Ok(Source::known(bytes, digest))
     }
 
     /// Compiles a plugin into the cache, so that the next [`Engine::load`] finds it there. Without a cache nothing is
@@ -141,21 +192,22 @@ impl Engine {
         Ok(self.load("precompile", bytes, limits)?.compiled)
     }
 
-    /// The machine code of a component, from the cache or from the compiler.
-    fn component(
+    /// What the cache has under this key.
+    fn cached(&self, runtime: &Runtime, key: &str) -> Option<(Facts, Component)> {
+        let Found { facts, code } = within("look into the cache", || self.cache.as_ref()?.get(key))?;
+        Some((facts, within("map the machine code", || runtime.found(code))?))
+    }
+
+    /// The machine code of a component from the compiler, and how long that took.
+    fn compile(
         &self,
         runtime: &Runtime,
+        key: &str,
         inspection: &Inspection,
         bytes: &[u8],
-    ) -> Result<(Component, Compiled), LoadError> {
-        let key = format!("{}-{:016x}", inspection.digest, runtime.compatibility);
-        let cached = self.cache.as_ref().and_then(|cache| within("read the cache", || cache.get(&key)));
-        let cached = cached.and_then(|code| runtime.deserialize(&code).ok());
-        if let Some(component) = cached {
-            return Ok((component, Compiled::Cached));
-        }
+    ) -> Result<(Component, Duration), LoadError> {
         let hopeless = || self.hopeless.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = hopeless().get(&key) {
+        if let Some(error) = hopeless().get(key) {
             return Err(error.clone());
         }
         validate(bytes)?;
@@ -163,15 +215,15 @@ impl Engine {
         let compiled = within("compile", || compile::compile(&self.compiler, bytes, &self.compile_limits));
         let code = compiled.inspect_err(|error| {
             if matches!(error, LoadError::CompileLimit(_) | LoadError::Uncompilable(_)) {
-                hopeless().insert(key.clone(), error.clone());
+                hopeless().insert(key.to_owned(), error.clone());
             }
         })?;
         let component = runtime.deserialize(&code).map_err(broken)?;
         if let Some(cache) = &self.cache {
             // A full disk costs time at the next run, and nothing else.
-            cache.put(&key, &code).ok();
+            cache.put(key, &Facts::of(inspection), &code).ok();
         }
-        Ok((component, Compiled::Fresh(start.elapsed())))
+        Ok((component, start.elapsed()))
     }
 
     fn runtime(&self, stack: usize) -> Result<Arc<Runtime>> {
@@ -204,6 +256,25 @@ impl Runtime {
         let mut linker = self.linker.clone();
         wasi::add_to_linker(&mut linker)?;
         Ok(self.wasi_linker.get_or_init(|| linker))
+    }
+
+    /// Machine code out of the cache: mapped, so that only those pages are read that are needed, and the image of a guest's
+    /// memory is not copied. Where it can't be mapped (a folder that nothing may be executed from, no `/proc`) it is read.
+    fn found(&self, code: Code) -> Option<Component> {
+        let mapped = match &code {
+            Code::File(file, _) => self.map(file).ok(),
+            Code::Bytes(_) => None,
+        };
+        mapped.or_else(|| self.deserialize(&code.read().ok()?).ok())
+    }
+
+    #[expect(unsafe_code, reason = "loading machine code can't be checked, only where it came from")]
+    fn map(&self, file: &File) -> Result<Component> {
+        // The file that was looked at, whatever its name means by now.
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        // SAFETY: as in `deserialize`. And nobody writes to a file of the cache once it has its name: whoever has something
+        // else to keep puts another file in its place, and this one lives on for as long as it is mapped.
+        unsafe { Component::deserialize_file(&self.engine, path) }
     }
 
     #[expect(unsafe_code, reason = "loading machine code can't be checked, only where it came from")]

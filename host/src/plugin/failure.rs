@@ -56,6 +56,9 @@ pub enum LoadError {
     /// The compiler refuses it.
     #[error("The plugin cannot be compiled: {0}.")]
     Uncompilable(String),
+    /// The file can't be read, or not to its end.
+    #[error("The plugin can't be read: {0}.")]
+    Unreadable(String),
     /// Our own fault, or the machine's.
     #[error("The compiler of plugins does not work: {0}.")]
     Compiler(String),

@@ -1,6 +1,6 @@
 //! What a component's bytes say before anything is compiled: its digest, its API version, its imports and exports.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
 use super::nesting::Nesting;
@@ -47,43 +47,83 @@ pub struct Refusal {
     pub why: String,
 }
 
+/// What stands in a component, word for word; what this host thinks of it is in [`Inspection`]. It is kept beside the machine
+/// code: whoever changes what is in here, or how it is found, gives that layout a new number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Facts {
+    size: u64,
+    api: Option<String>,
+    imports: Vec<String>,
+    exports: Vec<String>,
+    producers: Vec<Producer>,
+}
+
 /// Reads what a component says of itself, without compiling or validating its code.
 ///
 /// # Errors
 /// Where the bytes are too many, or are no component.
 pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection, LoadError> {
-    let size = bytes.len() as u64;
+    Ok(Facts::read(bytes, limits)?.inspection(sha256(bytes)))
+}
+
+/// The same for bytes whose SHA-256 is known.
+pub(crate) fn inspect_known(bytes: &[u8], sha256: &str, limits: &Limits) -> Result<Inspection, LoadError> {
+    Ok(Facts::read(bytes, limits)?.inspection(sha256.to_owned()))
+}
+
+/// Whether a component of that size is taken.
+pub(super) fn fits(size: u64, limits: &Limits) -> Result<(), LoadError> {
     if size > limits.get(Limit::Component) {
         return Err(LoadError::TooLarge(limits.exceeded(Limit::Component, Some(size))));
     }
-    if wasmtime::Engine::detect_precompiled(bytes).is_some() {
-        return Err(LoadError::Precompiled);
+    Ok(())
+}
+
+impl Facts {
+    fn read(bytes: &[u8], limits: &Limits) -> Result<Self, LoadError> {
+        let size = bytes.len() as u64;
+        fits(size, limits)?;
+        if wasmtime::Engine::detect_precompiled(bytes).is_some() {
+            return Err(LoadError::Precompiled);
+        }
+        if !bytes.starts_with(b"\0asm") {
+            return Err(LoadError::NotWasm);
+        }
+        let mut seen = Seen::default();
+        seen.walk(bytes)?;
+        if let Some(why) = seen.nesting.verdict() {
+            return Err(LoadError::CompileLimit(why));
+        }
+        let api = seen.api.clone().or_else(|| seen.named_api());
+        let Seen { imports, exports, producers, .. } = seen;
+        Ok(Self { size, api, imports, exports, producers })
     }
-    if !bytes.starts_with(b"\0asm") {
-        return Err(LoadError::NotWasm);
+
+    /// What this host thinks of them.
+    pub(super) fn inspection(self, digest: String) -> Inspection {
+        let Self { size, api, imports, exports, producers } = self;
+        let refused = imports
+            .iter()
+            .filter_map(|import| Some(Refusal { import: import.clone(), why: grants::refuse(import)? }))
+            .collect();
+        Inspection {
+            digest,
+            size,
+            api,
+            pure: imports.iter().all(|import| grants::api(import).is_some()),
+            languages: producers::languages(&producers),
+            producers,
+            imports,
+            exports,
+            refused,
+        }
     }
-    let mut seen = Seen::default();
-    seen.walk(bytes)?;
-    if let Some(why) = seen.nesting.verdict() {
-        return Err(LoadError::CompileLimit(why));
+
+    /// Those of an inspection.
+    pub(super) fn of(inspection: &Inspection) -> Self {
+        let Inspection { size, api, imports, exports, producers, .. } = inspection.clone();
+        Self { size, api, imports, exports, producers }
     }
-    let refused = seen
-        .imports
-        .iter()
-        .filter_map(|import| Some(Refusal { import: import.clone(), why: grants::refuse(import)? }))
-        .collect();
-    let api = seen.api.clone().or_else(|| seen.named_api());
-    Ok(Inspection {
-        digest: sha256(bytes),
-        size,
-        api,
-        pure: seen.imports.iter().all(|import| grants::api(import).is_some()),
-        languages: producers::languages(&seen.producers),
-        producers: seen.producers,
-        imports: seen.imports,
-        exports: seen.exports,
-        refused,
-    })
 }
 
 impl Inspection {

@@ -4,7 +4,8 @@
 //! request and read-only inputs, and gives back a document or a sentence that says why there is none.
 //!
 //! - [`Engine::load`] walks bytes to a [`Plugin`]: `inspect` (size, digest, structure, versions, wishes), `grants`
-//!   (what a plugin may import), `cache` and `compile` (machine code, made in a child process).
+//!   (what a plugin may import), `cache` with `cached` and `seen` (what was made of it before), and `compile` (machine
+//!   code, made in a child process). A [`Source`] may leave the bytes where they are.
 //! - [`Engine::call`] walks a plugin to a [`CallReport`]: `store` (limits of one call), `meter` (counters, fuel of host
 //!   calls), `host` (our imports), `wasi` (those of interpreters), `logbook`, `checks` (the document), `failure` and
 //!   `trap` (what went wrong, in words).
@@ -15,6 +16,7 @@
 mod artifacts;
 mod bindings;
 mod cache;
+mod cached;
 mod call;
 mod checks;
 mod code;
@@ -33,6 +35,9 @@ mod logbook;
 mod meter;
 mod nesting;
 mod producers;
+mod prune;
+mod seen;
+mod source;
 mod store;
 mod telemetry;
 mod trap;
@@ -49,9 +54,12 @@ pub use engine::{Compiled, Engine, EngineError, EngineSettings, Plugin};
 pub use exercise::host_functions;
 pub use failure::{CallFailure, LoadError};
 pub use inputs::{Inputs, TraceInput};
+pub(crate) use inspect::inspect_known;
 pub use inspect::{Inspection, Refusal, inspect};
 pub use logbook::LogLine;
 pub use producers::Producer;
+pub(crate) use seen::Stamp;
+pub use source::Source;
 pub use telemetry::{GuestEvent, GuestSpan, GuestSpans};
 pub use trap::TrapReport;
 

@@ -2,7 +2,7 @@
 //! (<https://github.com/WebAssembly/tool-conventions/blob/main/ProducersSection.md>). Nobody checks what stands there: it is
 //! for people, and for advice.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wasmparser::{BinaryReader, ProducersSectionReader};
 
 use super::logbook::printable;
@@ -15,7 +15,7 @@ const TOOLS_MAX: usize = 64;
 const TEXT_MAX: usize = 64;
 
 /// A tool that had a hand in a component.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Producer {
     /// `language`, `processed-by` or `sdk`.
     pub field: String,

@@ -1,21 +1,20 @@
 //! One call of one report plugin, from the run directory and the record to a section of the report: the same for a run, for
 //! a later rebuild and for an author's test.
 
-use std::borrow::Cow;
-use std::io::{BufReader, Read as _};
+use std::collections::HashMap;
+use std::io::BufReader;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::record::{ReportRecord, RunRecord};
 use crate::builtins;
 use crate::directory::{DirectoryError, RunDirectory, TRACE, is_host_file};
-use crate::files::sha256;
 use crate::limits::Maxima;
 use crate::phases::within;
 use crate::plugin::document::{Level, PluginError};
 use crate::plugin::{
     Artifacts, CallFailure, CallReport, Compiled, Engine, GrantError, GuestSpans, Inputs, LoadError, LogLine,
-    PastRun as PluginPastRun, Request, TraceInput,
+    PastRun as PluginPastRun, Request, Source, Stamp, TraceInput,
 };
 use crate::report::{Failure, PluginIdentity, Section, Status};
 use crate::trace::{Trace, summarize};
@@ -99,12 +98,12 @@ fn past_runs(record: &RunRecord) -> Arc<[PluginPastRun]> {
         .collect()
 }
 
-/// Calls the plugin of a report stage. `component`: its bytes, or why there are none.
+/// Calls the plugin of a report stage. `component`: what it is, or why there is none.
 pub(crate) fn call(
     engine: &Engine,
     directory: &RunDirectory,
     report: &ReportRecord,
-    component: Result<Cow<'_, [u8]>, String>,
+    component: Result<Source<'_>, String>,
     trace: &TraceInput,
     maxima: Maxima,
 ) -> Answer {
@@ -115,7 +114,7 @@ pub(crate) fn call(
         Err(text) => return not_called(plugin, Failure { text, ..Failure::default() }),
     };
     let limits = report.limits(maxima);
-    let loaded = match within("load", || engine.load(&report.id, &component, &limits)) {
+    let loaded = match within("load", || engine.load_source(&report.id, &component, &limits)) {
         Ok(loaded) => loaded,
         Err(error) => return not_called(plugin, load_failure(&error)),
     };
@@ -192,32 +191,43 @@ pub(super) fn failed(report: &ReportRecord, plugin: PluginIdentity, failure: Fai
     }
 }
 
+/// Components that this process wrote into the run directory, by their paths below it, as they were when it had written them.
+pub(super) type Written = HashMap<String, Stamp>;
+
 /// The component that the record names: the same bytes, or none.
-pub(super) fn component(directory: &RunDirectory, report: &ReportRecord) -> Result<Cow<'static, [u8]>, String> {
-    let name = report.plugin.strip_prefix("builtin:");
-    let builtin = name.and_then(builtins::find);
-    let bytes = match (name, builtin) {
-        (Some(_), Some(builtin)) => Cow::Borrowed(builtin.component),
-        (Some(_), None) => return Err(format!("This host has no plugin `{}`.", report.plugin)),
-        (None, _) => {
+pub(super) fn component(
+    engine: &Engine,
+    directory: &RunDirectory,
+    report: &ReportRecord,
+    written: Option<&Written>,
+    maxima: Maxima,
+) -> Result<Source<'static>, String> {
+    let source = match report.plugin.strip_prefix("builtin:") {
+        Some(name) => match builtins::find(name) {
+            Some(builtin) => Source::known(builtin.component, builtin.sha256),
+            None => return Err(format!("This host has no plugin `{}`.", report.plugin)),
+        },
+        None => {
             let unreadable =
                 |why: &dyn std::fmt::Display| format!("The plugin `{}` can't be read: {why}.", report.plugin);
             let file = directory.file(&report.plugin).map_err(|error| unreadable(&error))?;
-            let mut bytes = Vec::new();
-            file.ok_or_else(|| unreadable(&"it is not in the run directory"))?
-                .read_to_end(&mut bytes)
-                .map_err(|error| unreadable(&error))?;
-            Cow::Owned(bytes)
+            let file = file.ok_or_else(|| unreadable(&"it is not in the run directory"))?.into_std();
+            let stamp = written.and_then(|written| written.get(&report.plugin));
+            match stamp.filter(|stamp| Stamp::of(&file).as_ref() == Some(stamp)) {
+                Some(stamp) => Source::unchanged(file, stamp.size(), report.sha256.clone()),
+                None => engine.source(file, &report.limits(maxima)).map_err(|error| error.to_string())?,
+            }
         }
     };
-    let digest = builtin.map_or_else(|| sha256(&bytes), |builtin| builtin.sha256.to_owned());
-    if digest == report.sha256 {
-        Ok(bytes)
+    if source.sha256() == report.sha256 {
+        Ok(source)
     } else {
         Err(format!(
-            "The plugin `{}` is not the one of the run: its SHA-256 is {digest}, the record says {}. Use the version of \
+            "The plugin `{}` is not the one of the run: its SHA-256 is {}, the record says {}. Use the version of \
              forensic-host that made the run, or restore the file.",
-            report.plugin, report.sha256
+            report.plugin,
+            source.sha256(),
+            report.sha256
         ))
     }
 }

@@ -42,7 +42,7 @@ pub fn rebuild(
     if let Some(text) = &note {
         observer.on_event(&RunEvent::Warning { text });
     }
-    let called = call_plugins(directory, &record, plugins, &redactor, None, None, observer)?;
+    let called = call_plugins(directory, &record, plugins, &redactor, None, observer)?;
     let drawn = draw(directory, &record, called, &redactor, note.as_deref(), terminal)?;
     let reported = match verdict {
         Some(verdict) if altered.is_empty() => replace(directory, &mut record, drawn, key, &verdict)?,

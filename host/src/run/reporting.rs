@@ -11,7 +11,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind};
 
-use super::calling::{Answer, TraceState, call, component, failed, identity, read_trace, trace_input};
+use super::calling::{Answer, TraceState, Written, call, component, failed, identity, read_trace, trace_input};
 use super::guest_spans::GuestCall;
 use super::record::{RUNNING, RecordError, RunRecord};
 use super::sdk::PluginSettings;
@@ -101,11 +101,14 @@ pub(super) struct Called {
     masked: u64,
 }
 
-/// Where the spans of plugin calls go; a rebuild makes none.
-pub(super) struct Spans<'a> {
+/// What a run has that is going on, and a rebuild has not.
+pub(super) struct Live<'a> {
+    /// Where the spans of plugin calls go.
     pub(super) telemetry: &'a RunTelemetry,
     pub(super) parent: SpanContext,
     pub(super) clock: Clock,
+    pub(super) stop: &'a Stop,
+    pub(super) written: &'a Written,
 }
 
 /// Calls every report plugin on the trace as it is on disk now.
@@ -114,8 +117,7 @@ pub(super) fn call_plugins(
     record: &RunRecord,
     plugins: &PluginSettings,
     redactor: &Redactor,
-    spans: Option<&Spans<'_>>,
-    stop: Option<&Stop>,
+    live: Option<&Live<'_>>,
     observer: &mut dyn Observer,
 ) -> Result<Called, ReportError> {
     if record.reports.is_empty() {
@@ -130,15 +132,17 @@ pub(super) fn call_plugins(
     let mut sections = Vec::with_capacity(record.reports.len());
     for report in &record.reports {
         let _phase = phase_of("report stage", &report.id);
-        let clock = spans.map_or_else(Clock::start, |spans| spans.clock);
+        let clock = live.map_or_else(Clock::start, |live| live.clock);
         let start = clock.now();
         // Asked to stop, a run still writes its report; only a second wish cuts the plugins short.
-        let Answer { mut section, usage } = if stop.is_some_and(Stop::kill_requested) {
+        let Answer { mut section, usage } = if live.is_some_and(|live| live.stop.kill_requested()) {
             let failure =
                 Failure { text: "The plugin was not called: the run was killed.".into(), ..Failure::default() };
             Answer { section: failed(report, identity(report), failure), usage: None }
         } else {
-            call(&engine, directory, report, component(directory, report), &trace, plugins.limits.maxima)
+            let maxima = plugins.limits.maxima;
+            let component = component(&engine, directory, report, live.map(|live| live.written), maxima);
+            call(&engine, directory, report, component, &trace, maxima)
         };
         let called = clock.now();
         masked += section.redact(redactor);
@@ -152,11 +156,11 @@ pub(super) fn call_plugins(
             failure,
             duration: Duration::from_nanos(end.saturating_sub(start)),
         });
-        if let Some(spans) = spans {
-            let mut span = spans.telemetry.span(
+        if let Some(live) = live {
+            let mut span = live.telemetry.span(
                 report.id.clone(),
                 SpanKind::Internal,
-                Some(&spans.parent),
+                Some(&live.parent),
                 start,
                 vec![
                     KeyValue::new(attr::KIND, kind::REPORT),
@@ -180,7 +184,7 @@ pub(super) fn call_plugins(
                 let parent = span.context();
                 let began = called.saturating_sub(nanos(usage.elapsed)).max(start);
                 let plugin = &section.plugin;
-                GuestCall { telemetry: spans.telemetry, parent: &parent, plugin, start: began, end: called }
+                GuestCall { telemetry: live.telemetry, parent: &parent, plugin, start: began, end: called }
                     .record(&usage.spans);
             }
             span.end(end, failure.map(str::to_owned));

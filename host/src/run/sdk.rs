@@ -8,6 +8,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use sha2::{Digest as _, Sha256};
 
+use super::calling::Written;
 use super::components::{ComponentError, Fetching};
 use super::history;
 use super::outcomes::Outcomes;
@@ -32,7 +33,7 @@ use crate::limits::HostLimits;
 use crate::phases::Steps;
 use crate::pipeline::{Pipeline, PluginSource};
 use crate::plan::{Keeper, Selection};
-use crate::plugin::{Engine, EngineError, EngineSettings};
+use crate::plugin::{Engine, EngineError, EngineSettings, Stamp};
 use crate::redact::Redactor;
 use crate::telemetry::otlp::forward::Destination;
 use crate::telemetry::otlp::receive::Allowance;
@@ -209,7 +210,7 @@ impl QuantSdk {
                 None
             });
 
-        let reports = keep_plugins(pipeline, components, &directory, &redactor)?;
+        let (reports, written) = keep_plugins(pipeline, components, &directory, &redactor)?;
         step.next("start the telemetry");
         let telemetry = RunTelemetry::start(directory.folder(DATA)?, run_id.as_str(), redactor)
             .map_err(|source| RunError::Telemetry { folder: directory.path().join(DATA), source })?;
@@ -347,8 +348,13 @@ impl QuantSdk {
                 &record,
                 &options.plugins,
                 exporter.redactor(),
-                Some(&reporting::Spans { telemetry: &telemetry, parent: run_context, clock }),
-                Some(&options.stop),
+                Some(&reporting::Live {
+                    telemetry: &telemetry,
+                    parent: run_context,
+                    clock,
+                    stop: &options.stop,
+                    written: &written,
+                }),
                 observer,
             )?),
             Err(_) => None,
@@ -466,14 +472,16 @@ fn start_otlp(
     })
 }
 
-/// Copies components from elsewhere into the run directory, so that the report can be made again from it alone.
+/// Copies components from elsewhere into the run directory, so that the report can be made again from it alone. The second: what
+/// was written.
 fn keep_plugins(
     pipeline: &Pipeline,
     components: Vec<Checked>,
     directory: &RunDirectory,
     redactor: &Redactor,
-) -> Result<Vec<ReportRecord>, RunError> {
+) -> Result<(Vec<ReportRecord>, Written), RunError> {
     let mut records = Vec::new();
+    let mut written = Written::new();
     for (report, Checked { component, trust }) in pipeline.reports.iter().zip(components) {
         records.push(if let PluginSource::Builtin(_) = report.plugin {
             // Checked with the pipeline; a record without a digest says so when the plugin is called.
@@ -485,11 +493,13 @@ fn keep_plugins(
             record.signed_by = trust.signed_by.map(|key| key.as_str().to_owned());
             if directory.dir().create_dir(PLUGINS).is_ok() || !directory.dir().exists(&record.plugin) {
                 directory.write(&record.plugin, &component.bytes)?;
+                let file = directory.file(&record.plugin)?.map(cap_std::fs::File::into_std);
+                written.extend(file.and_then(|file| Some((record.plugin.clone(), Stamp::of(&file)?))));
             }
             record
         });
     }
-    Ok(records)
+    Ok((records, written))
 }
 
 fn run_attributes(pipeline: &Pipeline, run_id: &RunId, slots: u32, cores: u32) -> Vec<KeyValue> {

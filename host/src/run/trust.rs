@@ -8,7 +8,7 @@ use super::sdk::PluginSettings;
 use crate::limits::{Limits, TABLE};
 use crate::lock::{Change, KeyId, LOCK_FILE, Lock, LockError, Locked, Signature, Source, TrustedKeys};
 use crate::pipeline::{Pipeline, PluginSource, ReportStage};
-use crate::plugin::{Inspection, inspect};
+use crate::plugin::{Inspection, inspect_known};
 use crate::registry::Digest;
 
 /// Differences that a message lists.
@@ -193,7 +193,7 @@ pub(crate) fn as_locked(
     version: String,
 ) -> Result<Locked, ComponentError> {
     // What is wrong with the component is told when it is loaded.
-    let inspected = inspect(&component.bytes, &report.limits).ok();
+    let inspected = inspect_known(&component.bytes, &component.sha256, &report.limits).ok();
     let (api, interfaces) = match inspected {
         Some(Inspection { api, imports, .. }) => (api.unwrap_or_default(), imports),
         None => (String::new(), Vec::new()),
@@ -215,7 +215,7 @@ pub(crate) fn as_locked(
         version,
         source,
         manifest: component.manifest.clone(),
-        sha256: Digest::of(&component.bytes),
+        sha256: Digest::from_hex(&component.sha256).unwrap_or_else(|| Digest::of(&component.bytes)),
         api,
         interfaces,
         artifacts: report.artifacts.clone(),

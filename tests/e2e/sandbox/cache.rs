@@ -1,8 +1,9 @@
 //! Compiled plugins on disk.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use forensic_host::limits::Limits;
 use forensic_host::plugin::Compiled;
@@ -32,11 +33,63 @@ fn the_second_load_comes_from_the_cache_and_damage_is_a_miss() {
     assert!(matches!(compiled(), Compiled::Fresh(_)));
     assert_eq!(compiled(), Compiled::Cached);
     // Well signed, and still no machine code of ours.
-    let inner = b"\x7fELF and nothing more";
-    let digest = <sha2::Sha256 as sha2::Digest>::digest(inner);
-    fs::write(file, [&inner[..], &digest, b"forensic cwasm 1"].concat()).unwrap();
+    let bytes = fs::read(file).unwrap();
+    let (all, end) = bytes.split_at(bytes.len() - 32 - 16);
+    assert_eq!(&end[32..], b"forensic cwasm 2");
+    let (all, length) = all.split_at(all.len() - 4);
+    let facts = &all[all.len() - u32::from_le_bytes(length.try_into().unwrap()) as usize..];
+    let inner = [b"\x7fELF and nothing more", facts, length].concat();
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(&inner);
+    fs::write(file, [&inner[..], &digest, b"forensic cwasm 2"].concat()).unwrap();
     assert!(matches!(compiled(), Compiled::Fresh(_)));
+    assert_eq!(compiled(), Compiled::Cached);
     assert_eq!(cached(&cache).len(), 1);
+}
+
+#[test]
+fn a_plugin_from_the_cache_says_of_itself_what_it_said_when_it_was_compiled_and_does_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let run = || {
+        let engine = engine_with(Some(cache.clone()));
+        let plugin = engine.load("test", hostile_guest(), &Limits::default()).unwrap();
+        let report = engine.call(&plugin, request("behave"), &nothing(), &Limits::default());
+        (plugin.compiled(), plugin.inspection().clone(), format!("{:?}", report.outcome), report.fuel)
+    };
+    let (fresh, said, outcome, fuel) = run();
+    assert!(matches!(fresh, Compiled::Fresh(_)));
+    for _ in 0..2 {
+        assert_eq!(run(), (Compiled::Cached, said.clone(), outcome.clone(), fuel));
+        // Then its digest is not computed any more.
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    assert_eq!(run().0, Compiled::Cached);
+}
+
+#[test]
+fn a_component_that_changed_behind_its_times_is_not_taken_for_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, cache) = (folder.path().join("plugin.wasm"), folder.path().join("cache"));
+    fs::write(&path, hostile_guest()).unwrap();
+    let load = || {
+        let engine = engine_with(Some(cache.clone()));
+        let source = engine.source(File::open(&path).unwrap(), &Limits::default()).unwrap();
+        engine.load_source("test", &source, &Limits::default()).map(|plugin| plugin.inspection().digest.clone())
+    };
+    std::thread::sleep(Duration::from_millis(150));
+    let digest = load().unwrap();
+    for _ in 0..2 {
+        assert_eq!(load().unwrap(), digest);
+    }
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    let mut changed = hostile_guest().to_vec();
+    let at = changed.len() / 2;
+    changed[at] ^= 0x55;
+    fs::write(&path, &changed).unwrap();
+    File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    let engine = engine_with(Some(cache.clone()));
+    let source = engine.source(File::open(&path).unwrap(), &Limits::default()).unwrap();
+    assert_ne!(source.sha256(), digest);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use super::super::progress::say;
 use super::super::{Exit, Failure, Outcome, plugin_settings, validate};
 use crate::lock::{Lock, LockError};
 use crate::pipeline::ReportStage;
-use crate::plugin::{Artifacts, Engine, Inputs, Request, TraceInput};
-use crate::run::{Checked, as_locked, lock_path};
+use crate::plugin::{Artifacts, Engine, Inputs, Request, Source, TraceInput};
+use crate::run::{Checked, Component, as_locked, lock_path};
 
 pub(super) fn lock(command: &PluginLockCommand, common: &Common) -> Outcome {
     let pipeline = validate::load(&command.pipeline)?;
@@ -21,7 +21,7 @@ pub(super) fn lock(command: &PluginLockCommand, common: &Common) -> Outcome {
     let mut plugins_now = Vec::with_capacity(pipeline.reports.len());
     for report in &pipeline.reports {
         let component = plugins.fetching.resolve(report).map_err(Failure::usage)?;
-        let (name, version) = describe(&engine, report, &component.bytes)?;
+        let (name, version) = describe(&engine, report, &component)?;
         let Checked { component, trust } =
             plugins.judge(report, component, Some((&name, &version))).map_err(Failure::usage)?;
         let locked = as_locked(report, &component, trust.signed_by, &path, name, version).map_err(Failure::usage)?;
@@ -45,9 +45,10 @@ pub(super) fn lock(command: &PluginLockCommand, common: &Common) -> Outcome {
 
 /// Name and version as the plugin says them: it is called without a trace and without files, and what it makes of that
 /// doesn't matter.
-fn describe(engine: &Engine, report: &ReportStage, component: &[u8]) -> Result<(String, String), Failure> {
+fn describe(engine: &Engine, report: &ReportStage, component: &Component) -> Result<(String, String), Failure> {
     let failed = |why: String| Failure::usage(anyhow::anyhow!("report {}: {why}", report.id));
-    let plugin = engine.load(&report.id, component, &report.limits).map_err(|error| failed(error.to_string()))?;
+    let source = Source::known(&*component.bytes, &*component.sha256);
+    let plugin = engine.load_source(&report.id, &source, &report.limits).map_err(|error| failed(error.to_string()))?;
     let request = Request { report_id: report.id.clone(), config: report.config.to_string() };
     let inputs = Inputs { trace: TraceInput::Missing, artifacts: Artifacts::none() };
     let called = engine.call(&plugin, request, &inputs, &report.limits);
