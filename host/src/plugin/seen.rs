@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_record_counts_for_its_stamp_its_kind_and_its_boot_alone() {
-        let record = Record::in_boot(Kind::Component, &stamp(), "b").with(&[0xab; 32]);
+        let record = Record::in_boot(Kind::Component, &stamp(), "b").with(&"ab".repeat(32));
         assert_eq!(record, format!("forensic seen 1 component b 1:2:3:4.000000005:6.000000007 {}\n", "ab".repeat(32)));
         let read = |kind, stamp: Stamp, boot: &str| Record::in_boot(kind, &stamp, boot).read(record.as_bytes());
         assert_eq!(read(Kind::Component, stamp(), "b"), Some("ab".repeat(32)));
@@ -158,7 +158,7 @@ mod tests {
         fn what_is_no_record_is_a_miss(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0usize..400, to: u8) {
             let record = Record::in_boot(Kind::Code, &stamp(), "b");
             prop_assert_eq!(record.read(&bytes), None);
-            let whole = record.with(&[7; 32]).into_bytes();
+            let whole = record.with(&"07".repeat(32)).into_bytes();
             prop_assert_eq!(record.read(&whole[..at % whole.len()]), None);
             let mut changed = whole.clone();
             let at = at % whole.len();
