@@ -3,6 +3,7 @@
 
 mod read;
 mod remote;
+mod told;
 
 use super::load::Trace;
 use super::warnings::Warnings;

@@ -1,6 +1,7 @@
 //! Spans into the model: what the attributes of run, stage and attempt spans say, in the host's own traces and in those of
 //! other writers.
 
+use super::told::Told;
 use super::{Attempt, Remote, Run, Stage};
 use crate::conventions::{attr, executor, result};
 use crate::trace::load::Trace;
@@ -8,46 +9,15 @@ use crate::trace::span::{Kind, NONE, Span, Status, Value};
 use crate::trace::warnings::{Sort, Warnings};
 use std::collections::{HashMap, HashSet};
 
-pub(super) fn text(span: Span<'_>, key: &str) -> Option<String> {
-    // Writers set what they do not know to nothing.
-    span.attribute(key)?.as_text().filter(|text| !text.is_empty()).map(str::to_owned)
-}
-
-pub(super) fn number(span: Span<'_>, key: &str) -> Option<u64> {
-    span.attribute(key)?.as_u64()
-}
-
-pub(super) fn integer(span: Span<'_>, key: &str) -> Option<i64> {
-    span.attribute(key)?.as_i64()
-}
-
-pub(super) fn is_true(span: Span<'_>, key: &str) -> bool {
-    span.attribute(key).and_then(|value| value.as_bool()).unwrap_or(false)
-}
-
-fn message(span: Span<'_>) -> Option<String> {
-    span.status_message().map(str::to_owned)
-}
-
-fn result_word(span: Span<'_>, key: &str) -> String {
-    text(span, key).unwrap_or_else(|| {
-        match span.status() {
-            Status::Success => result::SUCCESS,
-            Status::Error => result::FAILURE,
-        }
-        .to_owned()
-    })
-}
-
 /// When an attempt was submitted, where that is told apart, and when it began to run. Its span begins with the first.
-fn beginning(span: Span<'_>, remote: Option<&Remote>, warnings: &mut Warnings) -> (Option<u64>, u64) {
-    let (submitted, end) = (span.start_time(), span.end_time());
-    let Some(told) = span.attribute(attr::STARTED_TIME).filter(|told| *told != Value::Null) else {
+fn beginning(told: &Told<'_>, remote: Option<&Remote>, warnings: &mut Warnings) -> (Option<u64>, u64) {
+    let (submitted, end) = (told.span.start_time(), told.span.end_time());
+    let Some(started) = told.get(attr::STARTED_TIME).filter(|started| *started != Value::Null) else {
         // One that never started waited until its end.
         let never = remote.is_some_and(|remote| remote.executor == executor::RAY);
         return if never { (Some(submitted), end) } else { (None, submitted) };
     };
-    let started = told.as_u64();
+    let started = started.as_u64();
     let (taken, why) = match started {
         Some(started) if started < submitted => (submitted, "is before it was submitted; that was taken for it"),
         Some(started) if started > end => (end, "is after its end, which was taken for it"),
@@ -55,46 +25,47 @@ fn beginning(span: Span<'_>, remote: Option<&Remote>, warnings: &mut Warnings) -
         None => (submitted, "is no time; when it was submitted was taken for it"),
     };
     warnings.push(Sort::Model, || {
-        let stage = text(span, attr::STAGE_ID).unwrap_or_else(|| span.name().to_owned());
-        let number = number(span, attr::ATTEMPT).unwrap_or(0);
+        let stage = told.text(attr::STAGE_ID).unwrap_or_else(|| told.span.name().to_owned());
+        let number = told.number(attr::ATTEMPT).unwrap_or(0);
         format!("the start of attempt {number} of stage {stage} ({}) {why}", attr::STARTED_TIME)
     });
     (Some(submitted), taken)
 }
 
 fn attempt(span: Span<'_>, warnings: &mut Warnings) -> Attempt {
-    let remote = Remote::of(span);
-    let (submitted, start) = beginning(span, remote.as_deref(), warnings);
+    let told = Told::by(span);
+    let remote = Remote::of(&told);
+    let (submitted, start) = beginning(&told, remote.as_deref(), warnings);
     Attempt {
-        number: number(span, attr::ATTEMPT).unwrap_or(0),
+        number: told.number(attr::ATTEMPT).unwrap_or(0),
         submitted,
         start,
         end: span.end_time(),
-        result: result_word(span, attr::TASK_RESULT),
-        exit_code: integer(span, attr::EXIT_CODE),
-        signal: integer(span, attr::SIGNAL),
-        error_type: text(span, attr::ERROR_TYPE),
-        message: message(span),
-        cpu_user_ns: number(span, attr::CPU_USER_NS),
-        cpu_system_ns: number(span, attr::CPU_SYSTEM_NS),
-        peak_memory: number(span, attr::PEAK_MEMORY),
-        peak_memory_is_bound: is_true(span, attr::PEAK_MEMORY_IS_BOUND),
-        tree_peak_memory: number(span, attr::TREE_PEAK_MEMORY),
-        tree_memory_samples: number(span, attr::TREE_MEMORY_SAMPLES),
-        io_read: number(span, attr::IO_READ),
-        io_written: number(span, attr::IO_WRITTEN),
-        io_read_chars: number(span, attr::IO_READ_CHARS),
-        io_written_chars: number(span, attr::IO_WRITTEN_CHARS),
-        voluntary_switches: number(span, attr::VOLUNTARY_SWITCHES),
-        involuntary_switches: number(span, attr::INVOLUNTARY_SWITCHES),
-        oom_killed: is_true(span, attr::OOM_KILLED),
-        backoff_ns: number(span, attr::BACKOFF_NS).unwrap_or(0),
-        log_stdout: text(span, attr::LOG_STDOUT),
-        log_stderr: text(span, attr::LOG_STDERR),
-        waited_for_pool: text(span, attr::WAITED_FOR_POOL),
-        child_run: text(span, attr::CHILD_RUN),
-        escaped_processes: number(span, attr::ESCAPED_PROCESSES).unwrap_or(0),
-        pid: number(span, attr::PID),
+        result: told.result(attr::TASK_RESULT),
+        exit_code: told.integer(attr::EXIT_CODE),
+        signal: told.integer(attr::SIGNAL),
+        error_type: told.text(attr::ERROR_TYPE),
+        message: told.message(),
+        cpu_user_ns: told.number(attr::CPU_USER_NS),
+        cpu_system_ns: told.number(attr::CPU_SYSTEM_NS),
+        peak_memory: told.number(attr::PEAK_MEMORY),
+        peak_memory_is_bound: told.is_true(attr::PEAK_MEMORY_IS_BOUND),
+        tree_peak_memory: told.number(attr::TREE_PEAK_MEMORY),
+        tree_memory_samples: told.number(attr::TREE_MEMORY_SAMPLES),
+        io_read: told.number(attr::IO_READ),
+        io_written: told.number(attr::IO_WRITTEN),
+        io_read_chars: told.number(attr::IO_READ_CHARS),
+        io_written_chars: told.number(attr::IO_WRITTEN_CHARS),
+        voluntary_switches: told.number(attr::VOLUNTARY_SWITCHES),
+        involuntary_switches: told.number(attr::INVOLUNTARY_SWITCHES),
+        oom_killed: told.is_true(attr::OOM_KILLED),
+        backoff_ns: told.number(attr::BACKOFF_NS).unwrap_or(0),
+        log_stdout: told.text(attr::LOG_STDOUT),
+        log_stderr: told.text(attr::LOG_STDERR),
+        waited_for_pool: told.text(attr::WAITED_FOR_POOL),
+        child_run: told.text(attr::CHILD_RUN),
+        escaped_processes: told.number(attr::ESCAPED_PROCESSES).unwrap_or(0),
+        pid: told.number(attr::PID),
         remote,
         inferred: span.inferred(),
         span: span.index(),
@@ -102,30 +73,31 @@ fn attempt(span: Span<'_>, warnings: &mut Warnings) -> Attempt {
 }
 
 fn stage(span: Span<'_>, id: &str) -> Stage {
+    let told = Told::by(span);
     Stage {
         id: id.to_owned(),
-        needs: Some(span.attribute(attr::NEEDS).and_then(|needs| needs.as_text_list()).unwrap_or_default()),
-        index: number(span, attr::STAGE_INDEX),
-        result: result_word(span, attr::TASK_RESULT),
+        needs: Some(told.get(attr::NEEDS).and_then(|needs| needs.as_text_list()).unwrap_or_default()),
+        index: told.number(attr::STAGE_INDEX),
+        result: told.result(attr::TASK_RESULT),
         attempts: Vec::new(),
-        trigger: text(span, attr::TRIGGER),
-        released_by: text(span, attr::RELEASED_BY),
-        member_of: text(span, attr::MEMBER_OF),
-        group: text(span, attr::GROUP),
-        allow_failure: is_true(span, attr::ALLOW_FAILURE),
-        skip_reason: text(span, attr::SKIP_REASON),
-        skip_message: text(span, attr::SKIP_MESSAGE),
-        cached_from: text(span, attr::CACHED_FROM),
-        attempts_declared: number(span, attr::ATTEMPTS),
-        ready_time: number(span, attr::READY_TIME),
-        cached: is_true(span, attr::CACHED),
-        saved_ns: number(span, attr::SAVED_NS),
+        trigger: told.text(attr::TRIGGER),
+        released_by: told.text(attr::RELEASED_BY),
+        member_of: told.text(attr::MEMBER_OF),
+        group: told.text(attr::GROUP),
+        allow_failure: told.is_true(attr::ALLOW_FAILURE),
+        skip_reason: told.text(attr::SKIP_REASON),
+        skip_message: told.text(attr::SKIP_MESSAGE),
+        cached_from: told.text(attr::CACHED_FROM),
+        attempts_declared: told.number(attr::ATTEMPTS),
+        ready_time: told.number(attr::READY_TIME),
+        cached: told.is_true(attr::CACHED),
+        saved_ns: told.number(attr::SAVED_NS),
         start: span.start_time(),
         end: span.end_time(),
         inferred: span.inferred(),
-        skipped_because: text(span, attr::SKIPPED_BECAUSE),
-        error_type: text(span, attr::ERROR_TYPE),
-        message: message(span),
+        skipped_because: told.text(attr::SKIPPED_BECAUSE),
+        error_type: told.text(attr::ERROR_TYPE),
+        message: told.message(),
         span: Some(span.index()),
     }
 }
@@ -146,28 +118,31 @@ pub(super) fn native(trace: &Trace) -> Run {
         warnings.push(Sort::Model, || format!("the trace holds {} runs; this is about the first one", runs.len()));
     }
     let mut run = match chosen {
-        Some(span) => Run {
-            id: text(span, attr::RUN_ID),
-            pipeline: text(span, attr::PIPELINE_NAME),
-            profile: text(span, attr::PROFILE),
-            result: Some(result_word(span, attr::PIPELINE_RESULT)),
-            trace_id: Some(span.trace_id_hex()),
-            start: span.start_time(),
-            end: span.end_time(),
-            slots: number(span, attr::SLOTS),
-            cores: number(span, attr::CORES),
-            schedule_start: number(span, attr::SCHEDULE_START),
-            error_type: text(span, attr::ERROR_TYPE),
-            message: message(span),
-            inferred: span.inferred(),
-            resumed_from: text(span, attr::RESUMED_FROM),
-            parent_run: text(span, attr::PARENT_RUN),
-            parent_stage: text(span, attr::PARENT_STAGE),
-            cluster_auth: text(span, attr::CLUSTER_AUTH),
-            ray_version: text(span, attr::CLUSTER_RAY_VERSION),
-            span: Some(span.index()),
-            ..Run::default()
-        },
+        Some(span) => {
+            let told = Told::by(span);
+            Run {
+                id: told.text(attr::RUN_ID),
+                pipeline: told.text(attr::PIPELINE_NAME),
+                profile: told.text(attr::PROFILE),
+                result: Some(told.result(attr::PIPELINE_RESULT)),
+                trace_id: Some(span.trace_id_hex()),
+                start: span.start_time(),
+                end: span.end_time(),
+                slots: told.number(attr::SLOTS),
+                cores: told.number(attr::CORES),
+                schedule_start: told.number(attr::SCHEDULE_START),
+                error_type: told.text(attr::ERROR_TYPE),
+                message: told.message(),
+                inferred: span.inferred(),
+                resumed_from: told.text(attr::RESUMED_FROM),
+                parent_run: told.text(attr::PARENT_RUN),
+                parent_stage: told.text(attr::PARENT_STAGE),
+                cluster_auth: told.text(attr::CLUSTER_AUTH),
+                ray_version: told.text(attr::CLUSTER_RAY_VERSION),
+                span: Some(span.index()),
+                ..Run::default()
+            }
+        }
         None => {
             warnings.push(Sort::Model, || {
                 "the run's own span is missing; it was taken to last from the first start to the last time seen"
@@ -258,7 +233,7 @@ fn outside_dispatch(trace: &Trace) -> u64 {
     if trace.keys.get(attr::OUTSIDE_DISPATCH).is_none() {
         return 0;
     }
-    let outside = |span: &Span<'_>| span.kind() == Kind::Worker && is_true(*span, attr::OUTSIDE_DISPATCH);
+    let outside = |span: &Span<'_>| span.kind() == Kind::Worker && Told::by(*span).is_true(attr::OUTSIDE_DISPATCH);
     trace.spans().filter(outside).count() as u64
 }
 
@@ -314,7 +289,7 @@ pub(super) fn foreign(trace: &Trace) -> Run {
         end: ends.max().unwrap_or(0),
         result: trace.span(0).map(|_| if failed { result::FAILURE } else { result::SUCCESS }.to_owned()),
         inferred: own_roots().next().is_none() && !trace.is_empty() || own_roots().any(|span| span.inferred()),
-        message: single_root.and_then(message),
+        message: single_root.and_then(|span| Told::by(span).message()),
         span: single_root.map(|span| span.index()),
         ..Run::default()
     };

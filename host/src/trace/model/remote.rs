@@ -1,8 +1,7 @@
 //! What an attempt's span says of the worker that it ran on. When it ran is part of the attempt itself.
 
-use super::read::{integer, is_true, number, text};
+use super::told::Told;
 use crate::conventions::{attr, delivery, executor, fenced};
-use crate::trace::span::Span;
 
 /// An attempt that did not run on the host itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,8 +38,8 @@ pub struct Remote {
 
 impl Remote {
     /// `None` for an attempt on the host.
-    pub(super) fn of(span: Span<'_>) -> Option<Box<Self>> {
-        let executor = text(span, attr::EXECUTOR).filter(|executor| executor != executor::LOCAL)?;
+    pub(super) fn of(told: &Told<'_>) -> Option<Box<Self>> {
+        let executor = told.text(attr::EXECUTOR).filter(|executor| executor != executor::LOCAL)?;
         let fence = |word: String| match &*word {
             fenced::PROVED => Some(true),
             fenced::ASSUMED => Some(false),
@@ -48,19 +47,19 @@ impl Remote {
         };
         Some(Box::new(Self {
             executor,
-            node: text(span, attr::NODE),
-            node_name: text(span, attr::NODE_NAME),
-            worker: text(span, attr::WORKER),
-            clock_offset_ns: integer(span, attr::CLOCK_OFFSET_NS),
-            clock_bound_ns: number(span, attr::CLOCK_BOUND_NS),
-            spans_received: number(span, attr::SPANS_RECEIVED),
-            spans_lost: number(span, attr::SPANS_LOST).unwrap_or(0),
-            spans_lost_unknown: is_true(span, attr::SPANS_LOST_UNKNOWN),
-            spans_recovered: number(span, attr::SPANS_RECOVERED).unwrap_or(0),
-            at_least_once: text(span, attr::DELIVERY).as_deref() == Some(delivery::AT_LEAST_ONCE),
-            previous_attempt: number(span, attr::PREVIOUS_ATTEMPT),
-            previous_fenced: text(span, attr::PREVIOUS_FENCED).and_then(fence),
-            pending_reason: text(span, attr::PENDING_REASON),
+            node: told.text(attr::NODE),
+            node_name: told.text(attr::NODE_NAME),
+            worker: told.text(attr::WORKER),
+            clock_offset_ns: told.integer(attr::CLOCK_OFFSET_NS),
+            clock_bound_ns: told.number(attr::CLOCK_BOUND_NS),
+            spans_received: told.number(attr::SPANS_RECEIVED),
+            spans_lost: told.number(attr::SPANS_LOST).unwrap_or(0),
+            spans_lost_unknown: told.is_true(attr::SPANS_LOST_UNKNOWN),
+            spans_recovered: told.number(attr::SPANS_RECOVERED).unwrap_or(0),
+            at_least_once: told.text(attr::DELIVERY).as_deref() == Some(delivery::AT_LEAST_ONCE),
+            previous_attempt: told.number(attr::PREVIOUS_ATTEMPT),
+            previous_fenced: told.text(attr::PREVIOUS_FENCED).and_then(fence),
+            pending_reason: told.text(attr::PENDING_REASON),
         }))
     }
 
