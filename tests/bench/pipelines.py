@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -59,10 +58,14 @@ def cases(binary: str, quick: bool) -> list[Case]:
 
 
 class Place:
-    """A folder with a tool's files for a case; after each run only these are left."""
+    """A folder with a tool's files for a case; after each run only these are left.
+
+    What a run wrote is put aside and removed when everything is measured: ext4 looks through recently deleted inodes for each file that it
+    makes, for seconds, which would be counted for whoever comes next and makes files."""
 
     def __init__(self, folder: Path, tool: Tool, shape: Shape, env: dict[str, str]) -> None:
         self.folder, self.tool, self.env = folder, tool, env
+        self.aside = folder.with_name(f"{folder.name}-aside")
         folder.mkdir(parents=True)
         tool.write(folder, shape, Work())
         self.command = tool.command(shape)
@@ -70,13 +73,16 @@ class Place:
         self.kept = {*os.listdir(folder), "__pycache__"}
 
     def run(self, memory: bool) -> Measured:
-        """One run; what it wrote is removed."""
+        """One run; what it wrote is put aside."""
         try:
             return measure(self.command, self.folder, self.env, memory)
         finally:
-            for name in set(os.listdir(self.folder)) - self.kept:
-                path = self.folder / name
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            if written := set(os.listdir(self.folder)) - self.kept:
+                self.aside.mkdir(exist_ok=True)
+                heap = self.aside / str(len(os.listdir(self.aside)))
+                heap.mkdir()
+                for name in written:
+                    (self.folder / name).rename(heap / name)
 
 
 def warm_up(case: Case, places: list[Place], left_out: list[dict[str, str]]) -> tuple[list[Place], list[Measured]]:
@@ -107,7 +113,6 @@ def run_case(case: Case, folder: Path, env: dict[str, str], rounds: int, left_ou
         for at in order:
             if number < wanted[at]:
                 runs[at].append(places[at].run(memory=False))
-    shutil.rmtree(folder)
     return [row(case, place.tool, seen, timed) for place, seen, timed in zip(places, first, runs, strict=True)]
 
 
