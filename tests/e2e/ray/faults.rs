@@ -22,6 +22,14 @@ fn a_worker_that_is_killed_is_told_its_tree_ends_and_nothing_is_executed_twice()
     trial.assert_gone(&tree);
     // Ray itself would try a lost task three times more.
     assert_eq!(trial.executions(), 1);
+    // Its node lives: what the worker had written there was fetched, and nothing of it is lost.
+    let trace = trial.trace();
+    let attempt = trace.attempts("tree")[0];
+    assert_eq!(attempt["attributes"]["forensic.spans.recovered"], 1, "{attempt}");
+    assert!(attempt["attributes"].get("forensic.spans.lost").is_none(), "{attempt}");
+    let own: Vec<_> = trace.kind("worker");
+    assert_eq!((own.len(), &own[0]["parent_span_id"]), (1, &attempt["span_id"]));
+    assert!(own[0]["attributes"].get("forensic.inferred").is_none(), "its own, and no stand-in: {}", own[0]);
     assert!(trial.read("reports/forensic_report.md").contains("worker"));
 }
 
