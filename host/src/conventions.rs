@@ -143,9 +143,9 @@ pub mod attr {
     pub const ADOPTED: &str = "forensic.adopted";
     /// True on a span whose end was before its start; the end was set to the start.
     pub const CLOCK_SKEW: &str = "forensic.clock_skew";
-    /// Path of an attempt's standard output, relative to the run directory.
+    /// Path of an attempt's standard output, relative to the run directory; absent if it said nothing there.
     pub const LOG_STDOUT: &str = "forensic.log.stdout";
-    /// Path of an attempt's standard error, relative to the run directory.
+    /// Path of an attempt's standard error, relative to the run directory; absent if it said nothing there.
     pub const LOG_STDERR: &str = "forensic.log.stderr";
     /// True on a span whose end was not seen.
     pub const INFERRED: &str = "forensic.inferred";

@@ -1,14 +1,18 @@
 //! The run directory: where everything of one run is, and nothing else may go (DESIGN 4).
 
+mod logs;
+
 use std::fmt;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirBuilder, File, OpenOptions};
+use cap_std::fs::{Dir, File};
 
+pub use self::logs::{LogFile, Logs, log_path, logs_there};
 use crate::clock::{UnixNanos, utc};
 use crate::evidence::SIGNATURE;
 use crate::files;
@@ -149,7 +153,7 @@ pub enum DirectoryError {
 #[derive(Debug)]
 pub struct RunDirectory {
     path: PathBuf,
-    dir: Dir,
+    dir: Arc<Dir>,
 }
 
 impl RunDirectory {
@@ -183,7 +187,7 @@ impl RunDirectory {
     /// Where there is none.
     pub fn open(path: PathBuf) -> Result<Self, DirectoryError> {
         match Dir::open_ambient_dir(&path, ambient_authority()) {
-            Ok(dir) => Ok(Self { path, dir }),
+            Ok(dir) => Ok(Self { path, dir: Arc::new(dir) }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(DirectoryError::Missing(path)),
             Err(source) => Err(DirectoryError::Io { doing: "open the run directory", path, source }),
         }
@@ -198,7 +202,7 @@ impl RunDirectory {
         let path = runs.join(name);
         let opened = Dir::open_ambient_dir(runs, ambient_authority()).and_then(|runs| runs.open_dir(name));
         match opened {
-            Ok(dir) => Ok(Self { path, dir }),
+            Ok(dir) => Ok(Self { path, dir: Arc::new(dir) }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(DirectoryError::Missing(path)),
             Err(source) => Err(DirectoryError::Io { doing: "open the run directory", path, source }),
         }
@@ -314,21 +318,9 @@ impl RunDirectory {
         files::sync_folder(dir).map_err(io(""))
     }
 
-    /// Makes the two output files of an attempt: standard output, standard error.
-    ///
-    /// # Errors
-    /// Where they can't be made.
-    pub fn create_logs(&self, stage: &str, attempt: u32) -> io::Result<(fs::File, fs::File)> {
-        let folder = format!("{LOGS}/{stage}");
-        self.dir.create_dir_with(&folder, &DirBuilder::new()).or_else(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            _ => Err(error),
-        })?;
-        let create = |path: String| {
-            let file = self.dir.open_with(path, OpenOptions::new().append(true).create_new(true))?;
-            Ok::<_, io::Error>(file.into_std())
-        };
-        Ok((create(log_path(stage, attempt, "out"))?, create(log_path(stage, attempt, "err"))?))
+    /// The output files of an attempt; none of them is there yet.
+    pub fn logs(&self, stage: &str, attempt: u32) -> Logs {
+        Logs::new(Arc::clone(&self.dir), stage, attempt)
     }
 
     /// Points `latest` to this run. Of two runs that end together the one that calls last is the latest.
@@ -373,9 +365,4 @@ pub fn is_host_file(path: &str) -> bool {
         || path.starts_with("stages/")
         || path.starts_with("data/forensic_trace.")
         || path.rsplit('/').next().is_some_and(|name| name.starts_with('.'))
-}
-
-/// Path of an attempt's output below the run directory; `stream` is `out` or `err`.
-pub fn log_path(stage: &str, attempt: u32, stream: &str) -> String {
-    format!("{LOGS}/{stage}/{attempt}.{stream}.log")
 }

@@ -59,7 +59,8 @@ pub enum RunEvent<'a> {
         attempts: u32,
         /// Why it did not succeed.
         message: Option<&'a str>,
-        /// Path of its last attempt's standard error, below the run directory; only if it failed.
+        /// Path of its last attempt's standard error, or of its standard output if that is all it said, below the run
+        /// directory; only if it failed.
         log: Option<&'a str>,
         /// Its result came from an earlier run: the time that this saved.
         saved: Option<Duration>,

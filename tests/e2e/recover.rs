@@ -18,7 +18,7 @@ fn pipeline() -> (String, Vec<(String, Vec<String>)>) {
     stages.push(("all".into(), vec!["a4".into(), "b4".into(), "c4".into()]));
     let mut text = "[pipeline]\nname = \"killed\"\nmax_parallel = 2\n".to_owned();
     for (id, needs) in &stages {
-        text += &format!("[stages.{id}]\nrun = \"sleep 0.02\"\nneeds = {needs:?}\n");
+        text += &format!("[stages.{id}]\nrun = \"echo on; sleep 0.02\"\nneeds = {needs:?}\n");
     }
     text += "[[report]]\nid = \"behave\"\nplugin = \"hostile.wasm\"\nconfig = { do = \"behave\" }\n";
     (text, stages)
@@ -110,7 +110,7 @@ fn a_killed_run_is_told_as_what_it_was_and_report_recovers_it() {
         [stages.done]
         run = "true"
         [stages.busy]
-        run = "touch $FORENSIC_DATA_DIR/on; sleep 5"
+        run = "echo words; while ! [ -s $FORENSIC_RUN_DIR/logs/busy/1.out.log ]; do sleep 0.02; done; touch $FORENSIC_DATA_DIR/on; sleep 5"
         needs = ["done"]
         [stages.next]
         run = "true"
@@ -140,7 +140,10 @@ fn a_killed_run_is_told_as_what_it_was_and_report_recovers_it() {
     assert_eq!(busy["attributes"]["forensic.inferred"], true);
     assert_eq!(busy["attributes"]["forensic.attempts"], 1);
     assert_eq!(busy["status_message"], "forensic-host was killed while this ran");
-    assert_eq!(trace.attempts("busy")[0]["attributes"]["forensic.inferred"], true);
+    let attempt = &trace.attempts("busy")[0]["attributes"];
+    assert_eq!(attempt["forensic.inferred"], true);
+    assert_eq!(attempt["forensic.log.stdout"], "logs/busy/1.out.log");
+    assert_eq!(attempt.get("forensic.log.stderr"), None);
     assert_eq!(trace.stage("next")["attributes"]["forensic.attempts"], 0);
     assert_eq!(trace.run()["attributes"]["cicd.pipeline.result"], "cancellation");
     let record = bench.json("run.json");

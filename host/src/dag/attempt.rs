@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -18,7 +18,7 @@ use super::schedule::Taken;
 use super::spans;
 use crate::clock::{UnixNanos, nanos};
 use crate::conventions::{attr, executor, fenced};
-use crate::directory::log_path;
+use crate::directory::{LogFile, Logs, log_path};
 use crate::events::RunEvent;
 use crate::limits::show_duration;
 use crate::telemetry::HostSpan;
@@ -91,11 +91,10 @@ impl DagRunner<'_> {
             .filter(|_| !remote)
             .and_then(|(receiver, allowance)| Some((receiver.port(), receiver.admit(sender, allowance).ok()?)));
         let traceparent = span.traceparent();
-        let launched = context
-            .directory
-            .create_logs(id, attempt)
+        let logs = context.directory.logs(id, attempt);
+        let launched = open_logs(&logs, context.telemetry.exporter().is_behind())
             .map_err(|error| format!("can't make the log files: {error}"))
-            .and_then(|(stdout, stderr)| {
+            .and_then(|[stdout, stderr]| {
                 let mut environment = own_environment(context, index);
                 let placement = remote.then(|| Remote {
                     stage,
@@ -132,7 +131,8 @@ impl DagRunner<'_> {
                 self.tickets += 1;
                 let admission = admission.map(|(_, admission)| admission);
                 let waiting = process.is_waiting();
-                let running = Running { stage: index, attempt, span, process, _admission: admission, ended_by: None };
+                let running =
+                    Running { stage: index, attempt, span, process, logs, _admission: admission, ended_by: None };
                 self.running.insert(ticket, running);
                 if let Some(limit) = stage.timeout.filter(|_| !waiting) {
                     self.set_timer(limit, Timer::AttemptTimeout(ticket));
@@ -183,7 +183,7 @@ impl DagRunner<'_> {
 
     /// An attempt ended: the stage is tried again or has its result.
     pub(super) fn attempt_ended(&mut self, ticket: u64, time: UnixNanos) {
-        let Some(Running { stage: index, mut span, process, ended_by, .. }) = self.running.remove(&ticket) else {
+        let Some(Running { stage: index, mut span, process, logs, ended_by, .. }) = self.running.remove(&ticket) else {
             return;
         };
         self.schedule.release(index);
@@ -191,6 +191,7 @@ impl DagRunner<'_> {
         let remote = process.is_waiting();
         let Finished { fate, elsewhere } = process.finish();
         elsewhere.into_iter().for_each(|attribute| span.set(attribute));
+        spans::logs(logs.made()).for_each(|attribute| span.set(attribute));
         let (result, end, fault, what) = match (ended_by, fate) {
             (Some(StageResult::Timeout), fate) => {
                 let limit = stage.timeout.map(show_duration).unwrap_or_default();
@@ -315,6 +316,17 @@ fn ended(fate: Fate) -> Option<AttemptEnd> {
         Fate::Ended(end) => Some(end),
         Fate::Fault(_) => None,
     }
+}
+
+/// The files that an attempt's output goes to. `at_once`: nothing else will tell that it was started.
+fn open_logs(logs: &Logs, at_once: bool) -> io::Result<[LogFile; 2]> {
+    let mut files = logs.files();
+    if at_once {
+        for file in &mut files {
+            file.open()?;
+        }
+    }
+    Ok(files)
 }
 
 /// What the pipeline and the stage make of an attempt's environment: a value, or `None` for what it does not inherit. The

@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bell::Bell;
 use crate::clock::UnixNanos;
+use crate::directory::LogFile;
 use crate::pipeline::{Command, Stage};
 use crate::redact::Redactor;
 
@@ -32,9 +32,9 @@ pub struct AttemptSpec<'a> {
     /// holds. What the host itself tells an attempt is among them only on this machine; elsewhere the worker tells it.
     pub env: Vec<(Cow<'a, str>, Option<OsString>)>,
     /// Takes standard output, redacted.
-    pub stdout: File,
+    pub stdout: LogFile,
     /// Takes standard error, redacted.
-    pub stderr: File,
+    pub stderr: LogFile,
     /// Takes the secrets out of both before they are written.
     pub redactor: &'a Redactor,
 }

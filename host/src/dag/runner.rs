@@ -20,7 +20,7 @@ use super::spans;
 use super::stop::{Stop, StopReason};
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::{attr, skip_reason};
-use crate::directory::{RunDirectory, RunId, log_path};
+use crate::directory::{Logs, RunDirectory, RunId, logs_there};
 use crate::environment::StageEnvironment;
 use crate::events::{Observer, RunEvent};
 use crate::pipeline::{FailurePolicy, Pipeline};
@@ -156,6 +156,8 @@ pub(super) struct Running {
     pub(super) attempt: u32,
     pub(super) span: HostSpan,
     pub(super) process: Box<dyn RunningAttempt>,
+    /// What it says.
+    pub(super) logs: Logs,
     /// Its right to send spans, which ends with it.
     pub(super) _admission: Option<Admission>,
     /// What the host did to end it.
@@ -570,7 +572,9 @@ impl<'a> DagRunner<'a> {
             How::Need(need) => Some(format!("needs {}", context.pipeline.stages[need].id)),
             _ => None,
         });
-        let log = (is_error && state.began).then(|| log_path(id, state.attempts, "err"));
+        let log = (is_error && state.began)
+            .then(|| logs_there(context.directory.dir(), id, state.attempts))
+            .and_then(|[stdout, stderr]| stderr.or(stdout));
         self.done += 1;
         self.observer.on_event(&RunEvent::StageEnded {
             stage: id,

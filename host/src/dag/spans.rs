@@ -6,7 +6,6 @@ use super::executor::{AttemptEnd, Exit};
 use super::result::StageResult;
 use crate::clock::nanos;
 use crate::conventions::{attr, error_type, kind};
-use crate::directory::log_path;
 use crate::pipeline::{Command, Pipeline, Trigger};
 use crate::plan::RunPlan;
 use crate::redact::Redactor;
@@ -84,8 +83,6 @@ pub(super) fn attempt(
         KeyValue::new(attr::ATTEMPT, i64::from(number)),
         KeyValue::new(attr::BACKOFF_NS, backoff_ns as i64),
         KeyValue::new(attr::EXECUTABLE_NAME, executable),
-        KeyValue::new(attr::LOG_STDOUT, log_path(stage, number, "out")),
-        KeyValue::new(attr::LOG_STDERR, log_path(stage, number, "err")),
     ];
     if masked > 0 {
         attributes.push(KeyValue::new(attr::REDACTIONS, masked as i64));
@@ -93,6 +90,12 @@ pub(super) fn attempt(
     let argv = argv.into_iter().map(StringValue::from).collect();
     attributes.push(KeyValue::new(attr::COMMAND_ARGS, Value::Array(Array::String(argv))));
     attributes
+}
+
+/// Where an attempt's output is, as far as it said anything.
+pub(super) fn logs([stdout, stderr]: [Option<String>; 2]) -> impl Iterator<Item = KeyValue> {
+    let logs = [(attr::LOG_STDOUT, stdout), (attr::LOG_STDERR, stderr)];
+    logs.into_iter().filter_map(|(key, path)| Some(KeyValue::new(key, path?)))
 }
 
 /// What is known of an attempt when it has ended; `end` is absent if it never started.

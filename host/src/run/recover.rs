@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::record::{RUNNING, RecordError, RunRecord, StageCounts};
 use crate::clock::Clock;
 use crate::conventions::{attr, error_type, kind, result};
-use crate::directory::{DATA, DirectoryError, RunDirectory, TRACE_NAME, log_path};
+use crate::directory::{DATA, DirectoryError, RunDirectory, TRACE_NAME, logs_there};
 use crate::evidence::{Evidence, SIGNATURE, Taken};
 use crate::files::sha256;
 use crate::run::calling::{TraceState, read_trace};
@@ -121,6 +121,14 @@ fn complete(mut journal: Interrupted, record: &RunRecord, directory: &RunDirecto
             span.set(attr::ATTEMPTS, attempts);
             span.set(attr::CACHED, false);
         }
+        if is_kind(&span, kind::ATTEMPT)
+            && let Some((stage, attempt)) = attempt_of(&span)
+        {
+            let [stdout, stderr] = logs_there(directory.dir(), &stage, attempt);
+            for (key, path) in [(attr::LOG_STDOUT, stdout), (attr::LOG_STDERR, stderr)] {
+                path.into_iter().for_each(|path| span.set(key, path));
+            }
+        }
         span.end(last, "forensic-host was killed while this ran");
         journal.close(span)?;
     }
@@ -190,7 +198,7 @@ fn add_never_started(
             span.set(attr::READY_TIME, ready);
         }
         span.set(attr::ERROR_TYPE, error_type::CANCELLED);
-        if directory.dir().exists(log_path(&stage.id, 1, "err")) {
+        if logs_there(directory.dir(), &stage.id, 1).iter().any(Option::is_some) {
             // The disk was full, say: its output has a place, its spans had none.
             span.set(attr::INFERRED, true);
             span.end(last, "this stage was started, and what became of it could not be recorded");
@@ -201,6 +209,13 @@ fn add_never_started(
         journal.close(span)?;
     }
     Ok(added)
+}
+
+/// Stage and number of an attempt.
+fn attempt_of(span: &Unfinished) -> Option<(String, u32)> {
+    let stage = span.attribute(attr::STAGE_ID)?.as_str()?.to_owned();
+    let number = span.attribute(attr::ATTEMPT)?.as_u64()?;
+    Some((stage, u32::try_from(number).ok()?))
 }
 
 fn is_kind(span: &Unfinished, kind: &str) -> bool {

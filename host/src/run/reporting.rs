@@ -356,7 +356,7 @@ fn log_tails(directory: &RunDirectory, run: &Run, redactor: &Redactor) -> (Vec<L
         .into_iter()
         .take(TAILS)
         .filter_map(|(stage, attempt)| {
-            let path = attempt.log_stderr.as_ref()?;
+            let path = attempt.log_stderr.as_ref().or(attempt.log_stdout.as_ref())?;
             // What is not there, or not readable, has no last lines.
             let (lines, omitted_bytes, count) = last_lines(directory, path, redactor).ok()??;
             masked += count as u64;

@@ -2,13 +2,13 @@
 
 use std::io::BufReader;
 
-use crate::directory::{DATA, RunDirectory, TRACE};
+use crate::directory::{RunDirectory, TRACE};
 use crate::telemetry::{Open, so_far};
 use crate::trace::Trace;
 
 /// Reads it. `Err`: why there is none, a sentence.
 pub(super) fn trace(directory: &RunDirectory) -> Result<Trace, String> {
-    let journal = directory.folder(DATA).ok().and_then(|data| so_far(&data, Open::Unended).ok()?);
+    let journal = so_far(directory.dir(), Open::Unended).ok().flatten();
     // While there is a journal, a trace beside it is older.
     let trace = match (journal, directory.file(TRACE)) {
         (Some(journal), _) => Trace::from_slice(&journal),

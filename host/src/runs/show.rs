@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::entry::{Entry, State, entry};
 use super::journal;
 use crate::conventions::result;
-use crate::directory::{REPORTS, RunDirectory, log_path, runs_folder};
+use crate::directory::{REPORTS, RunDirectory, runs_folder};
 use crate::run::{HostRecord, PipelineRecord, RecordError, RunRecord};
 use crate::trace::{Run, Stage, Summary, summarize_run};
 
@@ -182,12 +182,7 @@ fn slowest(summary: &Summary) -> Vec<SlowStage> {
 
 fn failed_stage(directory: &RunDirectory, stage: &Stage) -> FailedStage {
     let last = stage.attempts.last();
-    let log = last.map(|attempt| {
-        attempt
-            .log_stderr
-            .clone()
-            .unwrap_or_else(|| log_path(&stage.id, u32::try_from(attempt.number).unwrap_or(u32::MAX), "err"))
-    });
+    let log = last.and_then(|attempt| attempt.log_stderr.clone().or_else(|| attempt.log_stdout.clone()));
     FailedStage {
         id: stage.id.clone(),
         result: stage.result.clone(),

@@ -66,7 +66,7 @@ pub(super) fn trace_now(directory: &RunDirectory) -> Result<TraceNow, Problem> {
     let journal = data.and_then(|(standing, data)| {
         let fits = journal_size(&data).ok()?? <= TRACE_MAX;
         if fits {
-            so_far(&data, standing).ok()?.map(Ok)
+            so_far(directory.dir(), standing).ok()?.map(Ok)
         } else {
             Some(Err(too_large("the journal", "the trace can be read once the run has ended, or was recovered")))
         }

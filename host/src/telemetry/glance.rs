@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::exporter::JOURNAL;
 use crate::conventions::{attr, kind, result, status};
+use crate::directory::{DATA, logs_there};
 use crate::files::open_regular;
 
 /// A longer line is no span of the host's.
@@ -59,13 +60,13 @@ pub enum Open {
     Killed,
 }
 
-/// The host's own spans in the journal as a JSON array, as a trace has them: those that ended, and those that are open. `None`: there
+/// The host's own spans in the journal of a run directory as a JSON array, as a trace has them: those that ended, and those that are open. `None`: there
 /// is no journal. A line that is no span, or is being written, is left out.
 ///
 /// # Errors
 /// Where the journal can't be read.
-pub fn so_far(data: &Dir, standing: Open) -> io::Result<Option<Vec<u8>>> {
-    let file = match open_regular(data, JOURNAL) {
+pub fn so_far(run: &Dir, standing: Open) -> io::Result<Option<Vec<u8>>> {
+    let file = match open_regular(run, &format!("{DATA}/{JOURNAL}")) {
         Ok(file) => file.into_std(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -98,9 +99,25 @@ pub fn so_far(data: &Dir, standing: Open) -> io::Result<Option<Vec<u8>>> {
         span.remove("end_time");
         span.remove("duration_ms");
         stand(&mut span, standing);
+        note_logs(&mut span, run);
         span
     }));
     Ok(Some(serde_json::to_vec(&spans)?))
+}
+
+/// Says of an open attempt where its output is, as far as there is any: the host does so at its end.
+fn note_logs(span: &mut Map<String, Value>, run: &Dir) {
+    let Some(Value::Object(attributes)) = span.get_mut("attributes") else { return };
+    if attributes.get(attr::KIND).and_then(Value::as_str) != Some(kind::ATTEMPT) {
+        return;
+    }
+    let stage = attributes.get(attr::STAGE_ID).and_then(Value::as_str);
+    let number = attributes.get(attr::ATTEMPT).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
+    let Some((stage, number)) = stage.zip(number) else { return };
+    let [stdout, stderr] = logs_there(run, stage, number);
+    for (key, path) in [(attr::LOG_STDOUT, stdout), (attr::LOG_STDERR, stderr)] {
+        path.into_iter().for_each(|path| drop(attributes.insert(key.into(), path.into())));
+    }
 }
 
 /// Says of an open span how it stands, in the words that a recovered one would have.

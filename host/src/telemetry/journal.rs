@@ -37,6 +37,8 @@ pub(super) struct Journal {
     /// Lines that could not be written yet.
     held: VecDeque<(u64, Vec<u8>)>,
     held_bytes: usize,
+    /// The last start could not be noted.
+    unnoted: bool,
     /// What the last [`save`](Self::save) wrote.
     saved: Option<Whole>,
 }
@@ -101,6 +103,7 @@ impl Journal {
             end: 0,
             held: VecDeque::new(),
             held_bytes: 0,
+            unnoted: false,
             saved: None,
         })
     }
@@ -191,9 +194,16 @@ impl Journal {
 
     /// Appends the line of a span that started; it ends with a line break.
     pub(super) fn append_start(&mut self, line: &[u8]) -> io::Result<()> {
-        self.write(line)?;
+        let written = self.write(line);
+        self.unnoted = written.is_err();
+        written?;
         self.end += line.len() as u64;
         Ok(())
+    }
+
+    /// Whether the file lacks what it should have by now: the disk takes nothing.
+    pub(super) fn is_behind(&self) -> bool {
+        self.unnoted || !self.held.is_empty()
     }
 
     /// Writes a line to the end of the file, whole or not at all.

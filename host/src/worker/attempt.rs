@@ -228,8 +228,8 @@ fn launch(
         command: &command,
         workdir: &job.cwd,
         env: environment,
-        stdout,
-        stderr,
+        stdout: stdout.into(),
+        stderr: stderr.into(),
         redactor,
     };
     // Whoever decides outlives the stage, unless it has given up.

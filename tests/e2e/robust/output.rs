@@ -49,6 +49,42 @@ fn a_stage_that_closes_its_output_goes_on() {
 }
 
 #[test]
+fn a_stream_that_says_nothing_has_no_log() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "silent"
+        [stages.silent]
+        command = ["true"]
+        [stages.fails]
+        command = ["false"]
+        [stages.says]
+        run = "echo what went wrong; exit 3"
+        "#,
+    );
+    let ran = bench.run();
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let logs = bench.run_dir().join("logs");
+    let mut there: Vec<_> = std::fs::read_dir(&logs).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    there.sort();
+    assert_eq!(there, ["says"]);
+    assert!(!logs.join("says/1.err.log").exists());
+    let trace = bench.trace();
+    let told = |stage: &str| {
+        let attempt = &trace.attempts(stage)[0]["attributes"];
+        ["forensic.log.stdout", "forensic.log.stderr"].map(|key| attempt.get(key).cloned())
+    };
+    assert_eq!(told("silent"), [None, None]);
+    assert_eq!(told("fails"), [None, None]);
+    assert_eq!(told("says"), [Some("logs/says/1.out.log".into()), None]);
+    // Who looks for the reason is led to what there is.
+    let line = |stage: &str| ran.stderr.lines().find(|line| line.contains(stage)).unwrap_or_default().to_owned();
+    assert!(line("says").contains("logs/says/1.out.log"), "{}", ran.stderr);
+    assert!(!line("fails").contains("logs/"), "{}", ran.stderr);
+    assert!(bench.markdown().contains("Last lines of `logs/says/1.out.log`"), "{}", bench.markdown());
+}
+
+#[test]
 fn every_script_and_bytes_that_are_none_reach_the_record() {
     let name = "日本語 العربية עברית \u{202e}dlrow 👩\u{200d}🔬 é";
     let bench = Bench::new(&format!(

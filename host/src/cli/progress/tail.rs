@@ -18,20 +18,20 @@ const MARGIN: &str = "          │ ";
 /// Where an attempt's output is.
 #[derive(Debug)]
 pub(super) struct Logs {
-    /// Standard error.
-    stderr: PathBuf,
+    /// Of the stream that is looked at first.
+    path: PathBuf,
 }
 
 impl Logs {
-    /// `log`: path of the standard error, below the run directory.
+    /// `log`: path of the standard error, or of the standard output if that is all there is, below the run directory.
     pub(super) fn new(directory: &Path, log: &str) -> Self {
-        Self { stderr: directory.join(log) }
+        Self { path: directory.join(log) }
     }
 
     /// The last lines of standard error, or, where that says nothing, of standard output; nothing if both are silent.
     pub(super) fn last_lines(&self) -> Vec<Line> {
-        let stdout = self.stderr.to_str().and_then(|path| path.strip_suffix(".err.log"));
-        let mut lines = last_lines(&self.stderr);
+        let stdout = self.path.to_str().and_then(|path| path.strip_suffix(".err.log"));
+        let mut lines = last_lines(&self.path);
         if let (true, Some(stem)) = (lines.is_empty(), stdout) {
             lines = last_lines(Path::new(&format!("{stem}.out.log")));
         }

@@ -2,11 +2,11 @@
 //!
 //! May live here: what happens to bytes. When to read is the watcher's business.
 
-use std::fs::File;
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::super::executor::OutputLost;
+use crate::directory::LogFile;
 use crate::redact::{LineRedactor, Redactor};
 
 /// How much is read, filtered and written at once: what a pipe holds.
@@ -31,7 +31,7 @@ pub(super) struct StreamEnd {
 }
 
 impl Stream {
-    pub(super) fn new(from: PipeReader, redactor: &Redactor, to: File) -> Self {
+    pub(super) fn new(from: PipeReader, redactor: &Redactor, to: LogFile) -> Self {
         Self { from: Some(from), filter: redactor.lines(), mid_line: false, log: Log { to, lost: None, gap: 0 } }
     }
 
@@ -93,7 +93,7 @@ impl Stream {
 /// A log file that may refuse bytes: a full disk must not stop the attempt.
 #[derive(Debug)]
 struct Log {
-    to: File,
+    to: LogFile,
     lost: Option<OutputLost>,
     /// Bytes lost since the log last told of it.
     gap: u64,

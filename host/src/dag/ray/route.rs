@@ -1,6 +1,5 @@
 //! One attempt on the cluster, as the host sees it: what its worker's lines do to its logs, its spans and its end.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use super::files::Incoming;
 use super::lines::Failed;
 use crate::clock::UnixNanos;
 use crate::conventions::{attr, delivery, error_type, origin, status};
+use crate::directory::LogFile;
 use crate::telemetry::{ForensicSpanExporter, WorkerSender, WorkerSpan};
 use crate::worker::protocol::{Channel, Ended, Started, Why};
 
@@ -25,7 +25,7 @@ pub(super) type Outcome = Arc<Mutex<Option<Finished>>>;
 pub(super) struct Route {
     pub(super) id: String,
     pub(super) hears: Hears,
-    pub(super) logs: [File; 2],
+    pub(super) logs: [LogFile; 2],
     pub(super) sender: WorkerSender,
     pub(super) files: Incoming,
     pub(super) outcome: Outcome,

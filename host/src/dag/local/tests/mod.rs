@@ -64,8 +64,8 @@ impl Bench {
             command,
             workdir: self.folder.path(),
             env,
-            stdout: File::create(stdout).unwrap(),
-            stderr: File::create(self.folder.path().join("err")).unwrap(),
+            stdout: File::create(stdout).unwrap().into(),
+            stderr: File::create(self.folder.path().join("err")).unwrap().into(),
             redactor: &self.redactor,
         };
         let attempt = self.executor.launch(
@@ -177,8 +177,8 @@ fn a_program_that_is_not_there_is_told_and_nothing_is_left() {
         command: &command,
         workdir,
         env,
-        stdout: out,
-        stderr: err,
+        stdout: out.into(),
+        stderr: err.into(),
         redactor: &bench.redactor,
     };
     let error = bench.executor.launch(spec, Box::new(|_| {})).err().unwrap();
