@@ -246,7 +246,9 @@ describe("the dashboard", { concurrency: 1 }, () => {
       const rows = await page.$$eval("#detail table tbody tr", (found) => found.map((row) => row.textContent ?? ""));
       assert.ok(rows.some((row) => /failed/.test(row)) && rows.some((row) => /ok/.test(row)), rows.join("\n"));
       const links = await page.$$eval("#detail a[href*='logs/']", (found) => found.map((link) => link.getAttribute("href")));
-      for (const wanted of ["../logs/flaky/1.err.log", "../logs/flaky/2.err.log"]) assert.ok(links.includes(wanted), `${wanted} is not among ${links}`);
+      for (const wanted of ["../logs/flaky/1.err.log", "../logs/flaky/2.out.log"]) assert.ok(links.includes(wanted), `${wanted} is not among ${links}`);
+      // A stream that said nothing has no file to lead to.
+      for (const silent of ["../logs/flaky/1.out.log", "../logs/flaky/2.err.log"]) assert.ok(!links.includes(silent), `${silent} is among ${links}`);
     }, "#?stage=flaky");
   });
 

@@ -12,7 +12,7 @@ const READERS: &str = "READERS_PYTHON_BIN";
 
 fn bench() -> Bench {
     let bench = Bench::new(
-        "[pipeline]\nname = \"evident\"\n[stages.a]\nrun = \"echo one > $FORENSIC_DATA_DIR/one; echo two > $FORENSIC_DATA_DIR/two\"\n",
+        "[pipeline]\nname = \"evident\"\n[stages.a]\nrun = \"echo said; echo one > $FORENSIC_DATA_DIR/one; echo two > $FORENSIC_DATA_DIR/two\"\n",
     );
     bench.write("keys/none", "");
     for (name, arguments) in [

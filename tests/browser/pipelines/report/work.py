@@ -20,6 +20,7 @@ def flaky() -> None:
     time.sleep(0.1)
     if os.environ["FORENSIC_ATTEMPT"] == "1":
         sys.exit("the first attempt always fails")
+    print("the second one does not")
 
 
 def fail(why: str) -> None:
