@@ -57,14 +57,14 @@ pub struct CallReport {
 }
 
 /// As [`Engine::call`], but in this thread, which has to be a [`call_thread`]: for one call after another.
-pub(crate) fn call_here(plugin: &Plugin, request: Request, inputs: &Inputs, limits: &Limits) -> CallReport {
+pub fn call_here(plugin: &Plugin, request: Request, inputs: &Inputs, limits: &Limits) -> CallReport {
     // Nothing of a call is left but its inputs, which nobody changes.
     let called = catch_unwind(AssertUnwindSafe(|| call(plugin, request, inputs.clone(), limits)));
     called.unwrap_or_else(|_| CallReport::panicked())
 }
 
 /// A thread whose stack is large enough for calls.
-pub(crate) fn call_thread() -> thread::Builder {
+pub fn call_thread() -> thread::Builder {
     thread::Builder::new().name("plugin".into()).stack_size(THREAD_STACK)
 }
 

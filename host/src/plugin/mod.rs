@@ -49,7 +49,8 @@ mod wasi;
 pub use artifacts::{Artifact, Artifacts, GrantError};
 pub use bindings::trace::RunSummary as PastRun;
 pub use call::{CallReport, Request};
-pub(crate) use call::{call_here, call_thread};
+#[doc(hidden)]
+pub use call::{call_here, call_thread};
 pub(crate) use checks::fault;
 pub use compile::{COMPILE_COMMAND, compile_child};
 pub use engine::{Compiled, Engine, EngineError, EngineSettings, Plugin};
