@@ -65,6 +65,31 @@ fn each_hostile_plugin_ends_within_its_limit_with_its_own_message_and_the_rest_i
 }
 
 #[test]
+fn a_plugin_is_compiled_while_stages_run_and_is_none_of_what_they_leave_behind() {
+    let bench = pipeline(&["behave", "escape"], "");
+    let cache = bench.path().join("cache");
+    let compiled = cache.join("forensic-host/plugins");
+    // The first stage leaves a process behind, the second one ends when there is machine code.
+    let stages = format!(
+        "[stages.b]\nrun = 'setsid sleep 1000 & sleep 0.1'\n[stages.c]\nneeds = [\"b\"]\ntimeout = \"5m\"\n\
+         run = 'while [ -z \"$(ls {} 2>/dev/null)\" ]; do sleep 0.05; done'\n[[report]]",
+        compiled.display()
+    );
+    bench.write(
+        "pipeline.toml",
+        std::fs::read_to_string(bench.path().join("pipeline.toml")).unwrap().replacen("[[report]]", &stages, 1),
+    );
+    let ran = bench.command(&["run", "--run-id", "R"]).env("XDG_CACHE_HOME", &cache).output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stderr));
+    let report = bench.json("reports/forensic_report.json");
+    assert!(report["reports"].as_array().unwrap().iter().all(|entry| entry["error"].is_null()), "{report}");
+    let trace = bench.trace();
+    let escaped = |stage: &str| trace.attempts(stage)[0]["attributes"]["forensic.escaped_processes"].as_u64();
+    assert_eq!((escaped("b"), escaped("c")), (Some(1), None));
+    assert!(trace.run()["attributes"]["forensic.escaped_processes"].is_null(), "{}", trace.run());
+}
+
+#[test]
 fn a_report_that_fails_fails_the_run_only_where_policy_says_so() {
     let bench = pipeline(&["trap"], "on_failure = \"fail\"");
     let ran = bench.run();

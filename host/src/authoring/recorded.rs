@@ -13,7 +13,7 @@ use crate::limits::Maxima;
 use crate::plugin::{Engine, LogLine, Source};
 use crate::redact::Redactor;
 use crate::report::{Section, Status};
-use crate::run::calling::{call, trace_input};
+use crate::run::calling::{Way, call, trace_input};
 use crate::run::{ReportError, ReportRecord, RunRecord, Usage, gather_again, render as render_report};
 
 /// Where a project keeps its recorded runs.
@@ -97,7 +97,11 @@ pub fn render(
         on_failure: "degrade".into(),
     };
     let trace = trace_input(&directory, &record)?;
-    let answer = call(engine, &directory, &report, Ok(component), &trace, Maxima::default());
+    let way = Way {
+        load: &|name, source, limits| engine.load_source(name, source, limits),
+        call: &|plugin, request, inputs, limits| engine.call(plugin, request, inputs, limits),
+    };
+    let answer = call(way, &directory, &report, Ok(component), &trace, Maxima::default());
     let mut section = answer.section;
     // The same on every machine: whatever the author's environment holds is no part of a test.
     let (rules, _) = gather_again(&record.redaction, std::iter::empty()).map_err(ReportError::from)?;

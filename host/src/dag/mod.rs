@@ -31,7 +31,7 @@ pub use executor::{
     IoBytes, LaunchError, OutputLost, Remote, RunningAttempt, TreeMemory,
 };
 pub use executors::Executors;
-pub(crate) use local::end_offspring;
+pub(crate) use local::{Leader, end_offspring};
 pub use local::{LocalExecutor, Neighbours};
 pub use process::signal_name;
 #[doc(hidden)]

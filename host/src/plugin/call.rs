@@ -1,5 +1,6 @@
 //! One call: a fresh store, `describe`, `render`, and what became of it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use wasmtime::{Store, Trap};
@@ -55,11 +56,31 @@ pub struct CallReport {
     pub spans: GuestSpans,
 }
 
+/// As [`Engine::call`], but in this thread, which has to be a [`call_thread`]: for one call after another.
+pub fn call_here(plugin: &Plugin, request: Request, inputs: &Inputs, limits: &Limits) -> CallReport {
+    // Nothing of a call is left but its inputs, which nobody changes.
+    let called = catch_unwind(AssertUnwindSafe(|| call(plugin, request, inputs.clone(), limits)));
+    called.unwrap_or_else(|_| CallReport::panicked())
+}
+
+/// A thread whose stack is large enough for calls.
+pub fn call_thread() -> thread::Builder {
+    thread::Builder::new().name("plugin".into()).stack_size(THREAD_STACK)
+}
+
 impl CallReport {
+    fn panicked() -> Self {
+        Self::failed("it panicked".into())
+    }
+
     fn failed(why: String) -> Self {
+        Self::because(CallFailure::Host { why })
+    }
+
+    fn because(failure: CallFailure) -> Self {
         Self {
             info: None,
-            outcome: Err(CallFailure::Host { why }),
+            outcome: Err(failure),
             fuel: 0,
             log: Vec::new(),
             log_dropped: 0,
@@ -75,16 +96,15 @@ impl Engine {
     /// Calls a plugin: `describe`, then `render`, in an instance of its own and on a thread of its own, within
     /// `limits`. Never panics, whatever the plugin does.
     pub fn call(&self, plugin: &Plugin, request: Request, inputs: &Inputs, limits: &Limits) -> CallReport {
-        let thread =
-            thread::Builder::new().name(format!("plugin {}", plugin.name().replace('\0', ""))).stack_size(THREAD_STACK);
+        let thread = call_thread().name(format!("plugin {}", plugin.name().replace('\0', "")));
         let caller = phases::innermost();
         let called = || {
             phases::enter(caller);
-            call(plugin, request, inputs.clone(), limits)
+            call_here(plugin, request, inputs, limits)
         };
         thread::scope(|scope| match thread.spawn_scoped(scope, called) {
-            Ok(thread) => thread.join().unwrap_or_else(|_| CallReport::failed("it panicked".into())),
-            Err(error) => CallReport::failed(format!("it can't start a thread: {error}")),
+            Ok(thread) => thread.join().unwrap_or_else(|_| CallReport::panicked()),
+            Err(error) => CallReport::because(CallFailure::without_thread(&error)),
         })
     }
 }

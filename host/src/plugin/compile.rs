@@ -4,28 +4,34 @@
 //! our own executable compiles in a child, under limits that the child sets for itself before it reads a byte.
 
 use std::io::{self, Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
 use wasmtime::Engine;
 
 use super::LoadError;
 use super::config::config;
+use super::pace::Pace;
+use crate::dag::Leader;
 use crate::limits::{CompileLimits, show_bytes, show_duration};
 
 /// The hidden subcommand that ends in [`compile_child`].
 pub const COMPILE_COMMAND: &str = "__compile-plugin";
 
-/// How the child is told its limits: address space in bytes, CPU seconds.
+/// How the child is told its limits: address space in bytes, CPU seconds; and how far it steps back (nice(2)).
 const ADDRESS_SPACE: &str = "FORENSIC_COMPILE_ADDRESS_SPACE";
 const CPU_SECONDS: &str = "FORENSIC_COMPILE_CPU_SECONDS";
-/// Threads of the compiler.
-const THREADS: &str = "2";
+const NICE: &str = "FORENSIC_COMPILE_NICE";
+/// Threads of the compiler, and how far it steps back: with somebody waiting, and beside the stages of a run.
+const WANTED: (&str, &str) = ("2", "0");
+const AHEAD: (&str, &str) = ("1", "10");
+/// How often it is looked whether somebody waits.
+const LOOK: Duration = Duration::from_millis(20);
 /// What is read of the child's standard error.
 const STDERR_MAX: u64 = 64 << 10;
 /// Machine code that is taken: many times what the largest component allowed makes.
@@ -53,6 +59,9 @@ fn confine() -> io::Result<()> {
     limit(Resource::Cpu, told(CPU_SECONDS, cpu_seconds(&defaults)))?;
     limit(Resource::Core, 0)?;
     limit(Resource::Fsize, 0)?;
+    let nice = std::env::var(NICE).ok().and_then(|text| text.parse().ok()).filter(|nice| *nice > 0);
+    // Also of the threads that this one starts.
+    nice.map_or(Ok(()), |nice| rustix::process::setpriority_process(None, nice))?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     Ok(())
 }
@@ -72,24 +81,39 @@ fn compile_stdin() -> Result<(), String> {
 }
 
 /// Has `compiler` compile a component.
-pub(super) fn compile(compiler: &Path, component: &[u8], limits: &CompileLimits) -> Result<Vec<u8>, LoadError> {
-    let mut child = Command::new(compiler)
+pub(super) fn compile(
+    compiler: &Path,
+    component: &[u8],
+    limits: &CompileLimits,
+    pace: &Pace,
+) -> Result<Vec<u8>, LoadError> {
+    let (threads, nice) = if pace.is_ahead() { AHEAD } else { WANTED };
+    let mut command = Command::new(compiler);
+    command
         .arg(COMPILE_COMMAND)
+        // The terminal's wish to stop is for the run, which goes on to its report; and with the host the child ends, too.
+        .process_group(0)
         .env_clear()
-        .env("RAYON_NUM_THREADS", THREADS)
+        .env("RAYON_NUM_THREADS", threads)
+        .env(NICE, nice)
         .env(ADDRESS_SPACE, limits.memory.to_string())
         .env(CPU_SECONDS, cpu_seconds(limits).to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| LoadError::Compiler(format!("can't start {}: {error}", compiler.display())))?;
-    let talk = talk(&mut child, component, limits.time).map_err(|error| LoadError::Compiler(error.to_string()));
+        .stderr(Stdio::piped());
+    // Stages may be running: it is none of the processes that they leave behind.
+    let started = Leader::launch(|| command.spawn().map(|child| (Pid::from_child(&child), child)));
+    let (_known, mut child) =
+        started.map_err(|error| LoadError::Compiler(format!("can't start {}: {error}", compiler.display())))?;
+    let talk = talk(&mut child, component, limits.time, pace).map_err(|error| LoadError::Compiler(error.to_string()));
     if talk.is_err() {
         // It may have ended by itself.
         child.kill().ok();
     }
     let status = child.wait().map_err(|error| LoadError::Compiler(error.to_string()))?;
+    if pace.is_given_up() {
+        return Err(LoadError::Compiler("it was ended, because nobody waits for it any more".into()));
+    }
     talk?.judge(status, limits)
 }
 
@@ -100,9 +124,9 @@ struct Talk {
     timed_out: bool,
 }
 
-/// Feeds the child and reads it, for at most so long. Where that is over, the child is killed, and the threads end
-/// with its pipes.
-fn talk(child: &mut Child, component: &[u8], time: Duration) -> io::Result<Talk> {
+/// Feeds the child and reads it, for at most so long since somebody waits. Where that is over, or nobody waits any more, the
+/// child is killed, and the threads end with its pipes.
+fn talk(child: &mut Child, component: &[u8], time: Duration, pace: &Pace) -> io::Result<Talk> {
     let missing = || io::Error::other("the compile child has no pipes");
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
@@ -117,9 +141,17 @@ fn talk(child: &mut Child, component: &[u8], time: Duration) -> io::Result<Talk>
             done.send(()).ok();
             code
         });
-        let timed_out = finished.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
-        if timed_out {
-            child.kill().ok();
+        let mut waited_since = (!pace.is_ahead()).then(Instant::now);
+        let mut timed_out = false;
+        while finished.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            if waited_since.is_none() && !pace.is_ahead() {
+                waited_since = Some(Instant::now());
+            }
+            timed_out = waited_since.is_some_and(|since| since.elapsed() >= time);
+            if timed_out || pace.is_given_up() {
+                child.kill().ok();
+                break;
+            }
         }
         let join = |thread: thread::ScopedJoinHandle<'_, io::Result<Vec<u8>>>| {
             thread.join().unwrap_or_else(|_| Err(io::Error::other("a reader of the compile child panicked")))

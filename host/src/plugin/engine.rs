@@ -17,6 +17,7 @@ use super::cache::Cache;
 use super::cached::{Code, Found};
 use super::config::config;
 use super::inspect::{Facts, Inspection, fits, inspect_known, validate};
+use super::pace::Pace;
 use super::seen::{Kind, Stamp};
 use super::source::{self, Source};
 use super::store::State;
@@ -52,6 +53,7 @@ pub struct Engine {
     warning: Option<String>,
     /// Components that the compiler gave up on, and why: another report stage with the same one need not wait again.
     hopeless: Mutex<HashMap<String, LoadError>>,
+    pace: Arc<Pace>,
     runtimes: Mutex<Vec<Arc<Runtime>>>,
 }
 
@@ -101,6 +103,7 @@ impl Engine {
             cache,
             warning,
             hopeless: Mutex::default(),
+            pace: Arc::default(),
             runtimes: Mutex::default(),
         };
         engine.runtime(Limits::default().size(Limit::Stack)).map_err(|error| EngineError(format!("{error:#}")))?;
@@ -111,6 +114,13 @@ impl Engine {
     #[must_use]
     pub fn with_compile_limits(mut self, limits: CompileLimits) -> Self {
         self.compile_limits = limits;
+        self
+    }
+
+    /// In the hurry that somebody else tells; else somebody always waits.
+    #[must_use]
+    pub(crate) fn with_pace(mut self, pace: Arc<Pace>) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -211,10 +221,10 @@ impl Engine {
             return Err(error.clone());
         }
         validate(bytes)?;
-        let start = Instant::now();
-        let compiled = within("compile", || compile::compile(&self.compiler, bytes, &self.compile_limits));
+        let (start, ahead) = (Instant::now(), self.pace.is_ahead());
+        let compiled = within("compile", || compile::compile(&self.compiler, bytes, &self.compile_limits, &self.pace));
         let code = compiled.inspect_err(|error| {
-            if matches!(error, LoadError::CompileLimit(_) | LoadError::Uncompilable(_)) {
+            if !ahead && matches!(error, LoadError::CompileLimit(_) | LoadError::Uncompilable(_)) {
                 hopeless().insert(key.to_owned(), error.clone());
             }
         })?;

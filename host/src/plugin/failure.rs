@@ -1,5 +1,7 @@
 //! What can go wrong, in sentences for people: what, where, what now.
 
+use std::io;
+
 use super::API_VERSION;
 use super::document::PluginError;
 use super::inspect::Refusal;
@@ -139,6 +141,11 @@ pub(super) fn sentence(text: &str) -> String {
 }
 
 impl CallFailure {
+    /// There is no thread to call it in.
+    pub(crate) fn without_thread(error: &io::Error) -> Self {
+        Self::Host { why: format!("it can't start a thread: {error}") }
+    }
+
     /// `place` says where, and ends with a colon and a space, or is empty.
     pub(super) fn limit(limits: &Limits, limit: Limit, asked: Option<u64>, place: &str) -> Self {
         Self::Limit { limit, asked, message: format!("{place}{}", limits.exceeded(limit, asked)), log: Vec::new() }

@@ -5,13 +5,14 @@
 //!
 //! - [`Engine::load`] walks bytes to a [`Plugin`]: `inspect` (size, digest, structure, versions, wishes), `grants`
 //!   (what a plugin may import), `cache` with `cached` and `seen` (what was made of it before), and `compile` (machine
-//!   code, made in a child process). A [`Source`] may leave the bytes where they are.
+//!   code, made in a child process; `pace`: in what hurry). A [`Source`] may leave the bytes where they are.
 //! - [`Engine::call`] walks a plugin to a [`CallReport`]: `store` (limits of one call), `meter` (counters, fuel of host
 //!   calls), `host` (our imports), `wasi` (those of interpreters), `logbook`, `checks` (the document), `failure` and
 //!   `trap` (what went wrong, in words).
 //! - [`Artifacts`] and [`Inputs`] are all that a plugin can see.
 //!
-//! Nothing here reads `pipeline.toml`, draws a report or knows of the DAG.
+//! Nothing here reads `pipeline.toml`, draws a report or knows of the DAG, but that its compiler is none of the processes that
+//! stages leave behind.
 
 mod artifacts;
 mod bindings;
@@ -34,6 +35,7 @@ mod last_words;
 mod logbook;
 mod meter;
 mod nesting;
+mod pace;
 mod producers;
 mod prune;
 mod seen;
@@ -47,6 +49,8 @@ mod wasi;
 pub use artifacts::{Artifact, Artifacts, GrantError};
 pub use bindings::trace::RunSummary as PastRun;
 pub use call::{CallReport, Request};
+#[doc(hidden)]
+pub use call::{call_here, call_thread};
 pub(crate) use checks::fault;
 pub use compile::{COMPILE_COMMAND, compile_child};
 pub use engine::{Compiled, Engine, EngineError, EngineSettings, Plugin};
@@ -57,6 +61,7 @@ pub use inputs::{Inputs, TraceInput};
 pub(crate) use inspect::inspect_known;
 pub use inspect::{Inspection, Refusal, inspect};
 pub use logbook::LogLine;
+pub(crate) use pace::Pace;
 pub use producers::Producer;
 pub(crate) use seen::Stamp;
 pub use source::Source;

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use super::record::{ReportRecord, RunRecord};
 use crate::builtins;
 use crate::directory::{DirectoryError, RunDirectory, TRACE, is_host_file};
-use crate::limits::Maxima;
+use crate::limits::{Limits, Maxima};
 use crate::phases::within;
 use crate::plugin::document::{Level, PluginError};
 use crate::plugin::{
     Artifacts, CallFailure, CallReport, Compiled, Engine, GrantError, GuestSpans, Inputs, LoadError, LogLine,
-    PastRun as PluginPastRun, Request, Source, Stamp, TraceInput,
+    PastRun as PluginPastRun, Plugin, Request, Source, Stamp, TraceInput,
 };
 use crate::report::{Failure, PluginIdentity, Section, Status};
 use crate::trace::{Trace, summarize};
@@ -98,9 +98,18 @@ fn past_runs(record: &RunRecord) -> Arc<[PluginPastRun]> {
         .collect()
 }
 
+/// How plugins are loaded and called.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    /// Loads the component of the report stage with this id.
+    pub(crate) load: &'a (dyn Fn(&str, &Source<'_>, &Limits) -> Result<Plugin, LoadError> + Sync),
+    /// Calls what was loaded.
+    pub(crate) call: &'a (dyn Fn(&Plugin, Request, &Inputs, &Limits) -> CallReport + Sync),
+}
+
 /// Calls the plugin of a report stage. `component`: what it is, or why there is none.
 pub(crate) fn call(
-    engine: &Engine,
+    way: Way<'_>,
     directory: &RunDirectory,
     report: &ReportRecord,
     component: Result<Source<'_>, String>,
@@ -114,7 +123,7 @@ pub(crate) fn call(
         Err(text) => return not_called(plugin, Failure { text, ..Failure::default() }),
     };
     let limits = report.limits(maxima);
-    let loaded = match within("load", || engine.load_source(&report.id, &component, &limits)) {
+    let loaded = match within("load", || (way.load)(&report.id, &component, &limits)) {
         Ok(loaded) => loaded,
         Err(error) => return not_called(plugin, load_failure(&error)),
     };
@@ -133,7 +142,7 @@ pub(crate) fn call(
         .collect();
     let inputs = Inputs { trace: trace.clone(), artifacts };
     let start = Instant::now();
-    let called = within("call", || engine.call(&loaded, request, &inputs, &limits));
+    let called = within("call", || (way.call)(&loaded, request, &inputs, &limits));
     let elapsed = start.elapsed();
     let CallReport { info, outcome, fuel, log, log_dropped, host_calls, bytes_read, peak_memory, spans } = called;
     let log = [skipped, log].concat();
@@ -194,6 +203,25 @@ pub(super) fn failed(report: &ReportRecord, plugin: PluginIdentity, failure: Fai
 /// Components that this process wrote into the run directory, by their paths below it, as they were when it had written them.
 pub(super) type Written = HashMap<String, Stamp>;
 
+/// Begins the names of components that are part of this program.
+const BUILTIN: &str = "builtin:";
+
+/// The component, where it need not be read to know its digest: it is part of this program, or this process wrote it and nobody
+/// changed it since.
+pub(super) fn at_hand(
+    directory: &RunDirectory,
+    report: &ReportRecord,
+    written: Option<&Written>,
+) -> Option<Source<'static>> {
+    if let Some(name) = report.plugin.strip_prefix(BUILTIN) {
+        return builtins::find(name).map(|builtin| Source::known(builtin.component, builtin.sha256));
+    }
+    let stamp = written?.get(&report.plugin)?;
+    let file = directory.file(&report.plugin).ok()??.into_std();
+    let unchanged = Stamp::of(&file).as_ref() == Some(stamp);
+    unchanged.then(|| Source::unchanged(file, stamp.size(), report.sha256.clone()))
+}
+
 /// The component that the record names: the same bytes, or none.
 pub(super) fn component(
     engine: &Engine,
@@ -202,21 +230,17 @@ pub(super) fn component(
     written: Option<&Written>,
     maxima: Maxima,
 ) -> Result<Source<'static>, String> {
-    let source = match report.plugin.strip_prefix("builtin:") {
-        Some(name) => match builtins::find(name) {
-            Some(builtin) => Source::known(builtin.component, builtin.sha256),
-            None => return Err(format!("This host has no plugin `{}`.", report.plugin)),
-        },
+    let source = match at_hand(directory, report, written) {
+        Some(source) => source,
+        None if report.plugin.starts_with(BUILTIN) => {
+            return Err(format!("This host has no plugin `{}`.", report.plugin));
+        }
         None => {
             let unreadable =
                 |why: &dyn std::fmt::Display| format!("The plugin `{}` can't be read: {why}.", report.plugin);
             let file = directory.file(&report.plugin).map_err(|error| unreadable(&error))?;
             let file = file.ok_or_else(|| unreadable(&"it is not in the run directory"))?.into_std();
-            let stamp = written.and_then(|written| written.get(&report.plugin));
-            match stamp.filter(|stamp| Stamp::of(&file).as_ref() == Some(stamp)) {
-                Some(stamp) => Source::unchanged(file, stamp.size(), report.sha256.clone()),
-                None => engine.source(file, &report.limits(maxima)).map_err(|error| error.to_string())?,
-            }
+            engine.source(file, &report.limits(maxima)).map_err(|error| error.to_string())?
         }
     };
     if source.sha256() == report.sha256 {

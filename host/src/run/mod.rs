@@ -9,6 +9,8 @@ pub(crate) mod calling;
 mod components;
 mod guest_spans;
 mod history;
+mod in_order;
+mod loading;
 mod outcomes;
 mod parent;
 mod planning;

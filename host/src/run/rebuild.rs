@@ -1,6 +1,7 @@
 //! The report of a run that has ended, made again from its run directory alone, so that evidence and signature of the run
 //! go on being true.
 
+use super::loading::Loader;
 use super::record::RunRecord;
 use super::reporting::{Drawn, ReportError, Reported, call_plugins, draw};
 use super::sdk::PluginSettings;
@@ -42,7 +43,7 @@ pub fn rebuild(
     if let Some(text) = &note {
         observer.on_event(&RunEvent::Warning { text });
     }
-    let called = call_plugins(directory, &record, plugins, &redactor, None, observer)?;
+    let called = call_plugins(directory, &record, &Loader::new(plugins), &redactor, None, observer)?;
     let drawn = draw(directory, &record, called, &redactor, note.as_deref(), terminal)?;
     let reported = match verdict {
         Some(verdict) if altered.is_empty() => replace(directory, &mut record, drawn, key, &verdict)?,

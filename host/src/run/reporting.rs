@@ -4,18 +4,23 @@
 //! report plugins, because in a live run those do not exist yet.
 
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind};
 
-use super::calling::{Answer, TraceState, Written, call, component, failed, identity, read_trace, trace_input};
+use super::calling::{
+    Answer, TraceState, Way, Written, call, call_failure, component, failed, identity, read_trace, trace_input,
+};
 use super::guest_spans::GuestCall;
-use super::record::{RUNNING, RecordError, RunRecord};
-use super::sdk::PluginSettings;
-use crate::clock::{Clock, nanos};
+use super::in_order::in_order;
+use super::loading::Loader;
+use super::record::{RUNNING, RecordError, ReportRecord, RunRecord};
+use crate::clock::{Clock, UnixNanos, nanos};
 use crate::conventions::{attr, error_type, kind};
 use crate::dag::Stop;
 use crate::directory::{DirectoryError, REPORTS, RunDirectory, TRACE};
@@ -23,7 +28,7 @@ use crate::events::{Observer, RunEvent};
 use crate::evidence::{SignError, VerifyError};
 use crate::phases::{Steps, phase_of, within};
 use crate::pipeline::FailOn;
-use crate::plugin::{EngineError, GuestSpans};
+use crate::plugin::{CallFailure, Engine, EngineError, GuestSpans, TraceInput, call_here, call_thread};
 use crate::redact::{Redactor, RuleError};
 use crate::report::text::Terminal;
 use crate::report::{self, Failure, FindingCounts, LogTail, Rendered, ReportInput, RunFacts, Section, Status};
@@ -36,6 +41,8 @@ const TAIL_LINES: usize = 20;
 const TAIL_BYTES: u64 = 16 << 10;
 /// Failed attempts whose logs the report shows.
 const TAILS: usize = 20;
+/// Report stages that are called at once: each may take the memory that its limits allow.
+const CALLS: usize = 2;
 /// Name of the whole report, without its ending.
 const REPORT: &str = "forensic_report";
 
@@ -111,11 +118,11 @@ pub(super) struct Live<'a> {
     pub(super) written: &'a Written,
 }
 
-/// Calls every report plugin on the trace as it is on disk now.
+/// Calls every report plugin on the trace as it is on disk now: some at once, and what they gave is taken in their order.
 pub(super) fn call_plugins(
     directory: &RunDirectory,
     record: &RunRecord,
-    plugins: &PluginSettings,
+    loader: &Loader,
     redactor: &Redactor,
     live: Option<&Live<'_>>,
     observer: &mut dyn Observer,
@@ -123,30 +130,107 @@ pub(super) fn call_plugins(
     if record.reports.is_empty() {
         return Ok(Called::default());
     }
-    let mut masked = 0;
-    let engine = within("start the engine", || plugins.engine())?;
+    loader.pace().want();
+    let engine = loader.engine()?;
     let trace = within("read the trace for plugins", || trace_input(directory, record))?;
     if let Some(warning) = engine.warning() {
         observer.on_event(&RunEvent::Warning { text: warning });
     }
-    let mut sections = Vec::with_capacity(record.reports.len());
-    for report in &record.reports {
+    let stop = live.map(|live| live.stop);
+    let calls = Calls {
+        directory,
+        loader,
+        engine: &engine,
+        trace: &trace,
+        redactor,
+        clock: live.map(|live| live.clock),
+        stop,
+        written: live.map(|live| live.written),
+    };
+    let at_once = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(CALLS);
+    // Killed, a run waits for no compiler.
+    let look = || stop.filter(|stop| stop.kill_requested()).into_iter().for_each(|_| loader.pace().give_up());
+    let mut called = Called { sections: Vec::with_capacity(record.reports.len()), masked: 0 };
+    let mut take = |report: &ReportRecord, done: Done| called.add(report, done, live, observer);
+    let work = |report: &ReportRecord| calls.call(report);
+    if let Err(error) = in_order(&record.reports, at_once, call_thread, work, look, &mut take) {
+        record.reports.iter().for_each(|report| take(report, calls.refused(report, &error)));
+    }
+    Ok(called)
+}
+
+/// What all report stages are called with.
+struct Calls<'a> {
+    directory: &'a RunDirectory,
+    loader: &'a Loader,
+    engine: &'a Engine,
+    trace: &'a TraceInput,
+    redactor: &'a Redactor,
+    clock: Option<Clock>,
+    stop: Option<&'a Stop>,
+    written: Option<&'a Written>,
+}
+
+/// What one report stage came to. Times in Unix nanoseconds.
+struct Done {
+    answer: Answer,
+    masked: u64,
+    start: UnixNanos,
+    /// When the call was over.
+    called: UnixNanos,
+    end: UnixNanos,
+}
+
+impl Calls<'_> {
+    /// In a thread for calls.
+    fn call(&self, report: &ReportRecord) -> Done {
         let _phase = phase_of("report stage", &report.id);
-        let clock = live.map_or_else(Clock::start, |live| live.clock);
-        let start = clock.now();
-        // Asked to stop, a run still writes its report; only a second wish cuts the plugins short.
-        let Answer { mut section, usage } = if live.is_some_and(|live| live.stop.kill_requested()) {
-            let failure =
-                Failure { text: "The plugin was not called: the run was killed.".into(), ..Failure::default() };
+        self.done(|| {
+            self.killed(report).unwrap_or_else(|| {
+                let maxima = self.loader.maxima();
+                let way = Way {
+                    load: &|name, source, limits| self.loader.load(self.engine, name, source, limits),
+                    call: &call_here,
+                };
+                let component = component(self.engine, self.directory, report, self.written, maxima);
+                let answer = call(way, self.directory, report, component, self.trace, maxima);
+                // What was being loaded then was given up.
+                let late = answer.usage.is_none().then(|| self.killed(report)).flatten();
+                late.unwrap_or(answer)
+            })
+        })
+    }
+
+    /// Asked to stop, a run still writes its report; only a second wish cuts the plugins short.
+    fn killed(&self, report: &ReportRecord) -> Option<Answer> {
+        self.stop.filter(|stop| stop.kill_requested()).map(|_| {
+            let text = "The plugin was not called: the run was killed.".into();
+            Answer { section: failed(report, identity(report), Failure { text, ..Failure::default() }), usage: None }
+        })
+    }
+
+    /// Where there is no thread for it.
+    fn refused(&self, report: &ReportRecord, error: &io::Error) -> Done {
+        self.done(|| {
+            let failure = call_failure(CallFailure::without_thread(error));
             Answer { section: failed(report, identity(report), failure), usage: None }
-        } else {
-            let maxima = plugins.limits.maxima;
-            let component = component(&engine, directory, report, live.map(|live| live.written), maxima);
-            call(&engine, directory, report, component, &trace, maxima)
-        };
+        })
+    }
+
+    fn done(&self, work: impl FnOnce() -> Answer) -> Done {
+        let clock = self.clock.unwrap_or_else(Clock::start);
+        let start = clock.now();
+        let mut answer = work();
         let called = clock.now();
-        masked += section.redact(redactor);
-        let end = clock.now();
+        let masked = answer.section.redact(self.redactor);
+        Done { answer, masked, start, called, end: clock.now() }
+    }
+}
+
+impl Called {
+    /// Takes what a report stage came to, and tells of it.
+    fn add(&mut self, report: &ReportRecord, done: Done, live: Option<&Live<'_>>, observer: &mut dyn Observer) {
+        let Done { answer: Answer { section, usage }, masked, start, called, end } = done;
         let failure = match &section.status {
             Status::Ok => None,
             Status::Failed(failure) => Some(failure.text.as_str()),
@@ -189,9 +273,9 @@ pub(super) fn call_plugins(
             }
             span.end(end, failure.map(str::to_owned));
         }
-        sections.push(section);
+        self.masked += masked;
+        self.sections.push(section);
     }
-    Ok(Called { sections, masked })
 }
 
 /// A report that is drawn and not yet written.

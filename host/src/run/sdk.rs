@@ -1,5 +1,6 @@
 //! [`QuantSdk::run_pipeline`]: the life of one run, from an empty folder to a report.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +9,10 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use sha2::{Digest as _, Sha256};
 
-use super::calling::Written;
+use super::calling::{Written, at_hand};
 use super::components::{ComponentError, Fetching};
 use super::history;
+use super::loading::Ahead;
 use super::outcomes::Outcomes;
 use super::parent::Parent;
 use super::planning::{PlanError, PlanOptions, Planned, cores, plan_run, pool_sizes};
@@ -29,11 +31,11 @@ use crate::environment::{EnvironmentError, StageEnvironment};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
 use crate::files::hex;
-use crate::limits::HostLimits;
-use crate::phases::Steps;
+use crate::limits::{HostLimits, Limit, Limits, Maxima};
+use crate::phases::{self, Steps};
 use crate::pipeline::{Pipeline, PluginSource};
 use crate::plan::{Keeper, Selection};
-use crate::plugin::{Engine, EngineError, EngineSettings, Stamp};
+use crate::plugin::{Engine, EngineError, EngineSettings, Source, Stamp};
 use crate::redact::Redactor;
 use crate::telemetry::otlp::forward::Destination;
 use crate::telemetry::otlp::receive::Allowance;
@@ -170,6 +172,7 @@ impl QuantSdk {
         options: RunOptions,
         observer: &mut dyn Observer,
     ) -> Result<RunOutcome, RunError> {
+        let whole = phases::innermost();
         let mut step = Steps::begin("start the digest of the program");
         let clock = Clock::start();
         let binary = BinaryDigest::start(options.plugins.cache.as_deref());
@@ -211,6 +214,9 @@ impl QuantSdk {
             });
 
         let (reports, written) = keep_plugins(pipeline, components, &directory, &redactor)?;
+        // They were checked: what is loaded now is what will be called.
+        let plugins = plugins_at_hand(&reports, &directory, &written, options.plugins.limits.maxima);
+        let ahead = Ahead::start(&options.plugins, plugins, whole);
         step.next("start the telemetry");
         let telemetry = RunTelemetry::start(directory.folder(DATA)?, run_id.as_str(), redactor)
             .map_err(|source| RunError::Telemetry { folder: directory.path().join(DATA), source })?;
@@ -346,7 +352,7 @@ impl QuantSdk {
             Ok(_) => Some(reporting::call_plugins(
                 &directory,
                 &record,
-                &options.plugins,
+                ahead.loader(),
                 exporter.redactor(),
                 Some(&reporting::Live {
                     telemetry: &telemetry,
@@ -500,6 +506,22 @@ fn keep_plugins(
         });
     }
     Ok((records, written))
+}
+
+/// The components that can be loaded already, each once: ids of report stages, components, limits.
+fn plugins_at_hand(
+    reports: &[ReportRecord],
+    directory: &RunDirectory,
+    written: &Written,
+    maxima: Maxima,
+) -> Vec<(String, Source<'static>, Limits)> {
+    let mut seen = HashSet::new();
+    let first = reports.iter().filter(|report| seen.insert((&report.sha256, report.limits(maxima).get(Limit::Stack))));
+    first
+        .filter_map(|report| Some((report, at_hand(directory, report, Some(written))?)))
+        .filter(|(report, source)| source.sha256() == report.sha256)
+        .map(|(report, source)| (report.id.clone(), source, report.limits(maxima)))
+        .collect()
 }
 
 fn run_attributes(pipeline: &Pipeline, run_id: &RunId, slots: u32, cores: u32) -> Vec<KeyValue> {

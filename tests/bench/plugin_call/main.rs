@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use forensic_host::builtins;
-use forensic_host::plugin::Inputs;
+use forensic_host::plugin::{Inputs, call_thread};
 use wasmtime::{Result, format_err};
 
 use bare::{Bare, Records};
@@ -79,6 +79,12 @@ impl Settings {
 
 fn main() -> Result<()> {
     let settings = Settings::read(std::env::args().skip(1))?;
+    // As in a run, where one thread makes one call after another.
+    let measured = call_thread().spawn(move || measure(settings))?.join();
+    measured.unwrap_or_else(|_| Err(format_err!("it panicked")))
+}
+
+fn measure(settings: Settings) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let bare = Bare::new()?;
     let mut rows = Vec::new();

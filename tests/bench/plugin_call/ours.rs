@@ -11,7 +11,8 @@ use forensic_host::limits::{Limit, Limits};
 use forensic_host::phases;
 use forensic_host::plugin::document::PluginError;
 use forensic_host::plugin::{
-    Artifacts, CallFailure, CallReport, Compiled, Engine, EngineSettings, Inputs, Plugin, Request, TraceInput,
+    Artifacts, CallFailure, CallReport, Compiled, Engine, EngineSettings, Inputs, Plugin, Request, Source, TraceInput,
+    call_here,
 };
 use forensic_host::trace::{Trace, summarize};
 use wasmtime::{Result, bail, format_err};
@@ -24,6 +25,8 @@ pub(crate) struct Ours {
     engine: Engine,
     name: String,
     component: Vec<u8>,
+    /// A run knows it of what is part of the program, and of a file that did not change.
+    sha256: String,
     limits: Limits,
     cache: PathBuf,
     /// What the one compilation took, in a process of its own.
@@ -40,7 +43,8 @@ impl Ours {
         let mut limits = Limits::default();
         // A trace of 100,000 spans is more than a plugin may read by default.
         limits.set(Limit::ReadBytes, 1 << 30)?;
-        let mut ours = Self { engine, name: name.into(), component, limits, cache, compile: Duration::ZERO };
+        let sha256 = Source::of(&component).sha256().to_owned();
+        let mut ours = Self { engine, name: name.into(), component, sha256, limits, cache, compile: Duration::ZERO };
         let Compiled::Fresh(took) = ours.load()?.compiled() else { bail!("an empty cache had machine code") };
         ours.compile = took;
         if ours.load()?.compiled() != Compiled::Cached {
@@ -54,12 +58,12 @@ impl Ours {
     }
 
     pub(crate) fn load(&self) -> Result<Plugin> {
-        Ok(self.engine.load(&self.name, &self.component, &self.limits)?)
+        Ok(self.engine.load_source(&self.name, &Source::known(&self.component, &self.sha256), &self.limits)?)
     }
 
     pub(crate) fn call(&self, plugin: &Plugin, config: &str, inputs: &Inputs) -> CallReport {
         let request = Request { report_id: "bench".into(), config: config.into() };
-        self.engine.call(plugin, request, inputs, &self.limits)
+        call_here(plugin, request, inputs, &self.limits)
     }
 
     /// The machine code that the host made, in a file of its own.

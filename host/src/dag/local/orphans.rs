@@ -47,13 +47,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An attempt's first process, which is nobody's orphan until this is dropped.
+/// An attempt's first process, or one that this program started for itself: nobody's orphan until this is dropped.
 #[derive(Debug)]
-pub(super) struct Leader(pub(super) Pid);
+pub(crate) struct Leader(pub(super) Pid);
 
 impl Leader {
     /// Runs `start`, which starts a process, and knows it from its first moment.
-    pub(super) fn launch<T>(start: impl FnOnce() -> std::io::Result<(Pid, T)>) -> std::io::Result<(Self, T)> {
+    pub(crate) fn launch<T>(start: impl FnOnce() -> std::io::Result<(Pid, T)>) -> std::io::Result<(Self, T)> {
         let _launching = LAUNCHING.read().unwrap_or_else(PoisonError::into_inner);
         let (pid, rest) = start()?;
         locked(&LEADERS).insert(pid.as_raw_nonzero().get());
