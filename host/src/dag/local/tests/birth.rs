@@ -139,6 +139,12 @@ fn many_and_long_arguments_arrive() {
 
 /// Sends the signal to all children that the calling thread starts, from their first moment on, while `work` goes on.
 fn storm(signal: Signal, work: impl FnOnce()) {
+    struct Calm<'a>(&'a AtomicBool);
+    impl Drop for Calm<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     let children = File::open("/proc/thread-self/children").unwrap();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -149,8 +155,9 @@ fn storm(signal: Signal, work: impl FnOnce()) {
                 }
             }
         });
+        // Also where the work fails.
+        let _calm = Calm(&done);
         work();
-        done.store(true, Ordering::Relaxed);
     });
 }
 
