@@ -26,6 +26,8 @@ use crate::telemetry::otlp::receive::{Admission, Sender};
 
 /// Longest pause before an attempt, however often it has doubled.
 const MAX_BACKOFF: Duration = Duration::from_secs(3600);
+/// What the names of OpenTelemetry's variables begin with.
+const OTEL: &str = "OTEL_";
 /// How much of the end of a failed attempt's standard error is searched for its last line.
 const LAST_LINE_WINDOW: u64 = 4096;
 /// Longest last line that goes into a message, characters.
@@ -47,10 +49,11 @@ impl DagRunner<'_> {
             self.observer.on_event(&RunEvent::AttemptStarted { stage: id, attempt, time: start });
             state.began = true;
         }
+        let first = state.span.is_none();
         let stage_span = state.span.get_or_insert_with(|| {
             state.start = start;
             let attributes = spans::stage(context.pipeline, context.plan, index, state.ready, state.released_by);
-            context.telemetry.span(id.to_owned(), SpanKind::Internal, Some(&context.run_span), start, attributes)
+            context.telemetry.unnoted(id.to_owned(), SpanKind::Internal, Some(&context.run_span), start, attributes)
         });
         let redactor = context.telemetry.exporter().redactor();
         let mut attributes = spans::attempt(id, attempt, nanos(state.backoff), &command, redactor);
@@ -58,13 +61,17 @@ impl DagRunner<'_> {
             // From the start: whoever completes the trace of a run that was killed has to know it.
             attributes.push(KeyValue::new(attr::EXECUTOR, executor::RAY));
         }
-        let mut span = context.telemetry.span(
+        let mut span = context.telemetry.unnoted(
             format!("{id}#{attempt}"),
             SpanKind::Internal,
             Some(&stage_span.context()),
             start,
             attributes,
         );
+        match first {
+            true => context.telemetry.note_both(stage_span, &span),
+            false => context.telemetry.note(&span),
+        }
         if let Some(pool) = waited_for {
             span.set(KeyValue::new(attr::WAITED_FOR_POOL, context.pipeline.pools[pool].name.clone()));
         }
@@ -350,7 +357,12 @@ fn tell_attempt<'a>(
     let given = context.environment;
     let stage = &context.pipeline.stages[index];
     let own = |name: &str| stage.env.get(name).or_else(|| given.values().get(name)).map(OsString::from);
-    let inherited = |name: &str| given.inherited(name).map(OsStr::to_owned);
+    // Some fifty such names are asked for, and there is hardly ever one.
+    let otel = given.inherits_any(OTEL);
+    let inherited = |name: &str| {
+        let looked_for = otel || !name.starts_with(OTEL);
+        looked_for.then(|| given.inherited(name).map(OsStr::to_owned)).flatten()
+    };
     let facts = AttemptFacts {
         run_id: context.run_id.as_str(),
         directory: context.directory.path(),

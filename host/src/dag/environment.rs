@@ -43,8 +43,7 @@ impl AttemptFacts<'_> {
                 run_id: self.run_id,
                 stage: self.stage,
             };
-            let changes = variables(inherited, own, &attempt);
-            environment.extend(changes.into_iter().map(|(name, value)| (name.into(), value)));
+            environment.extend(variables(inherited, own, &attempt));
         }
         // Whoever can read the key could sign what it likes.
         environment.extend([KEY_VARIABLE, KEY_PEM_VARIABLE].map(|name| (name.into(), None)));

@@ -16,6 +16,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::ops::Bound;
 use std::path::PathBuf;
 
 use self::standard::Names;
@@ -118,6 +119,13 @@ impl StageEnvironment {
     /// The value that a stage finds which sets none itself.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.values.get(name).map(OsStr::new).or_else(|| self.inherited(name))
+    }
+
+    /// Whether a name that begins like this comes from the host's own environment.
+    pub(crate) fn inherits_any(&self, prefix: &str) -> bool {
+        let from = (Bound::Included(OsStr::new(prefix)), Bound::Unbounded);
+        let first = self.inherited.range::<OsStr, _>(from).next();
+        first.is_some_and(|(name, _)| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
     }
 
     /// The value that comes from the host's own environment, if it passes, whatever `dotenv` and `set` give.

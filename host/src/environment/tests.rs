@@ -191,3 +191,17 @@ proptest! {
         prop_assert_eq!(&stage.values()["A"], &value);
     }
 }
+
+#[test]
+fn names_that_are_inherited_are_found_by_their_beginning() {
+    let host = [("OTEL", "1"), ("OTEL_A", "2"), ("PATH", "3")];
+    let all = Bench::new().resolve(&host).unwrap();
+    for (prefix, found) in
+        [("OTEL_", true), ("OTEL_A", true), ("OTEL_AB", false), ("OT", true), ("X", false), ("", true)]
+    {
+        assert_eq!(all.inherits_any(prefix), found, "{prefix}");
+    }
+    let mut limited = Bench::new();
+    limited.environment.inherit = listed(&["PATH"]);
+    assert!(!limited.resolve(&host).unwrap().inherits_any("OTEL_"));
+}

@@ -13,10 +13,10 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use super::caps::Caps;
 use super::journal::{Journal, Lost};
 use super::ledger::Ledger;
-use super::record::Record;
+use super::plain::{self, About};
+use super::record::{Counts, Record};
 use super::syncer::Syncer;
 use super::workers::Workers;
-use crate::conventions::attr;
 use crate::redact::Redactor;
 
 /// Set to exactly `1`, events and links are kept too.
@@ -149,11 +149,10 @@ impl ForensicSpanExporter {
     /// Where it could not be written. It is kept in memory if there is room, else counted as lost; [`save`](Self::save)
     /// tries again and says what is lost.
     pub fn record(&self, span: &SpanData) -> io::Result<()> {
-        let mut record = Record::of_host(span, &self.caps, &self.redactor);
-        let line = record.line(&self.caps)?;
+        let (line, counts) = plain::line(span, About::End, &self.caps, &self.redactor)?;
         let mut shared = self.lock();
         shared.ended += 1;
-        shared.put(&record, line)
+        shared.put_counted(counts, line)
     }
 
     /// Records a span that came from elsewhere. One that waits for room on the disk is no error: its sender need not
@@ -173,18 +172,16 @@ impl ForensicSpanExporter {
         Ok(())
     }
 
-    /// Notes in the journal that a span has started, for whoever has to find out what a killed run was doing. One
-    /// that can't be noted is not lost: its end will be written.
-    pub(super) fn note_start(&self, span: &SpanData) {
-        #[derive(serde::Serialize)]
-        struct Open {
-            open: Record,
+    /// Notes in the journal, with one write, that spans have started, for whoever has to find out what a killed run was
+    /// doing. One that can't be noted is not lost: its end will be written.
+    pub(super) fn note_starts(&self, spans: impl IntoIterator<Item = SpanData>) {
+        let mut lines = Vec::new();
+        for span in spans {
+            if let Ok((line, _)) = plain::line(&span, About::Start, &self.caps, &self.redactor) {
+                if lines.is_empty() { lines = line } else { lines.extend(line) }
+            }
         }
-        let open = Open { open: Record::of_host(span, &self.caps, &self.redactor) };
-        if let Ok(mut line) = serde_json::to_vec(&open) {
-            line.push(b'\n');
-            drop(self.lock().journal.append_start(&line));
-        }
+        drop(self.lock().journal.append_start(&lines));
     }
 
     /// Whether spans wait for room on the disk, so that the journal does not tell what has started.
@@ -276,14 +273,17 @@ impl ForensicSpanExporter {
 
 impl Shared {
     pub(super) fn put(&mut self, record: &Record, line: Vec<u8>) -> io::Result<()> {
+        self.put_counted(record.counts(), line)
+    }
+
+    fn put_counted(&mut self, counts: Counts, line: Vec<u8>) -> io::Result<()> {
         let ledger = &mut self.ledger;
-        let in_output = record.attributes.get(attr::OUTPUT_REDACTIONS).and_then(serde_json::Value::as_u64);
-        ledger.redactions += record.masked + in_output.unwrap_or(0);
-        ledger.truncations += record.truncated.len() as u64;
-        ledger.dropped_attributes += record.dropped.attributes;
-        ledger.dropped_events += record.dropped.events;
-        ledger.dropped_links += record.dropped.links;
-        let appended = self.journal.append(record.start_time, line).map_err(|(error, lost)| {
+        ledger.redactions += counts.masked;
+        ledger.truncations += counts.truncated;
+        ledger.dropped_attributes += counts.dropped.attributes;
+        ledger.dropped_events += counts.dropped.events;
+        ledger.dropped_links += counts.dropped.links;
+        let appended = self.journal.append(counts.start_time, line).map_err(|(error, lost)| {
             self.failed.get_or_insert_with(|| error.to_string());
             self.lose(lost);
             error
@@ -328,11 +328,11 @@ impl SpanExporter for ForensicSpanExporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let mut outcome = Ok(());
         for span in &batch {
-            let mut record = Record::of_host(span, &self.caps, &self.redactor);
-            let written = record.line(&self.caps).map_err(io::Error::from).and_then(|line| {
+            let line = plain::line(span, About::End, &self.caps, &self.redactor);
+            let written = line.map_err(io::Error::from).and_then(|(line, counts)| {
                 let mut shared = self.lock();
                 shared.ledger.received += 1;
-                shared.put(&record, line)
+                shared.put_counted(counts, line)
             });
             if let Err(error) = written {
                 outcome = Err(OTelSdkError::InternalFailure(error.to_string()));

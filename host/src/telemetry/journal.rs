@@ -192,12 +192,12 @@ impl Journal {
         Ok(())
     }
 
-    /// Appends the line of a span that started; it ends with a line break.
-    pub(super) fn append_start(&mut self, line: &[u8]) -> io::Result<()> {
-        let written = self.write(line);
+    /// Appends the lines of spans that started; each ends with a line break.
+    pub(super) fn append_start(&mut self, lines: &[u8]) -> io::Result<()> {
+        let written = self.write(lines);
         self.unnoted = written.is_err();
         written?;
-        self.end += line.len() as u64;
+        self.end += lines.len() as u64;
         Ok(())
     }
 
@@ -206,9 +206,9 @@ impl Journal {
         self.unnoted || !self.held.is_empty()
     }
 
-    /// Writes a line to the end of the file, whole or not at all.
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        self.file.write_all(line).inspect_err(|_| {
+    /// Writes whole lines to the end of the file, all or nothing.
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.file.write_all(lines).inspect_err(|_| {
             // Half a line may be on disk: take it back, which needs no room, or end it, and step over it.
             if self.file.set_len(self.end).is_err() {
                 drop(self.file.write_all(b"\n"));

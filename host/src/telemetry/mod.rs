@@ -19,6 +19,7 @@ mod index;
 mod journal;
 mod ledger;
 pub mod otlp;
+mod plain;
 mod provider;
 mod received;
 mod record;

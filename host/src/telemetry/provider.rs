@@ -94,27 +94,42 @@ impl RunTelemetry {
         start: UnixNanos,
         attributes: Vec<KeyValue>,
     ) -> HostSpan {
-        let context =
-            parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent.clone()));
         let noted = attributes.iter().any(|pair| {
             pair.key.as_str() == attr::KIND && matches!(&*pair.value.as_str(), span::RUN | span::STAGE | span::ATTEMPT)
         });
-        let builder = SpanBuilder::from_name(name)
-            .with_kind(kind)
-            .with_start_time(system_time(start))
-            .with_attributes(attributes);
-        let span = HostSpan { span: self.tracer.build_with_context(builder, &context) };
+        let span = self.unnoted(name, kind, parent, start, attributes);
         if noted {
             self.note(&span);
         }
         span
     }
 
+    /// The same for one whose start is to be noted together with that of another: see [`note_both`](Self::note_both).
+    pub(crate) fn unnoted(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        kind: SpanKind,
+        parent: Option<&SpanContext>,
+        start: UnixNanos,
+        attributes: Vec<KeyValue>,
+    ) -> HostSpan {
+        let context =
+            parent.map_or_else(Context::new, |parent| Context::new().with_remote_span_context(parent.clone()));
+        let builder = SpanBuilder::from_name(name)
+            .with_kind(kind)
+            .with_start_time(system_time(start))
+            .with_attributes(attributes);
+        HostSpan { span: self.tracer.build_with_context(builder, &context) }
+    }
+
     /// Notes in the journal what is known of a span that goes on.
     pub fn note(&self, span: &HostSpan) {
-        if let Some(data) = span.span.exported_data() {
-            self.exporter.note_start(&data);
-        }
+        self.exporter.note_starts(span.span.exported_data());
+    }
+
+    /// The same of two, with one write.
+    pub(crate) fn note_both(&self, first: &HostSpan, second: &HostSpan) {
+        self.exporter.note_starts([first, second].into_iter().filter_map(|span| span.span.exported_data()));
     }
 
     /// Saves what was recorded so far as `name`; see [`ForensicSpanExporter::save`].

@@ -64,8 +64,20 @@ pub(super) struct Event {
     pub(super) attributes: Map<String, Json>,
 }
 
+/// What is counted of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Of the span, Unix ns.
+    pub(super) start_time: u64,
+    /// Places that were masked, in the span and in the output that it is about.
+    pub(super) masked: u64,
+    /// Places that were cut.
+    pub(super) truncated: u64,
+    pub(super) dropped: Dropped,
+}
+
 /// What a span had and the record has not.
-#[derive(Clone, Copy, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Dropped {
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) attributes: u64,
@@ -210,6 +222,28 @@ impl Record {
         self.dropped.links += std::mem::take(&mut self.links).len() as u64;
     }
 
+    /// What is counted of it, as it is now.
+    pub(super) fn counts(&self) -> Counts {
+        let in_output = self.attributes.get(attr::OUTPUT_REDACTIONS).and_then(Json::as_u64);
+        Counts {
+            start_time: self.start_time,
+            masked: self.masked + in_output.unwrap_or(0),
+            truncated: self.truncated.len() as u64,
+            dropped: self.dropped,
+        }
+    }
+
+    /// The line that says that the span has started.
+    pub(super) fn open_line(&self) -> serde_json::Result<Vec<u8>> {
+        #[derive(Serialize)]
+        struct Open<'r> {
+            open: &'r Record,
+        }
+        let mut line = serde_json::to_vec(&Open { open: self })?;
+        line.push(b'\n');
+        Ok(line)
+    }
+
     fn to_line(&self) -> serde_json::Result<Vec<u8>> {
         let mut line = Vec::with_capacity(768);
         serde_json::to_writer(&mut line, self)?;
@@ -220,7 +254,12 @@ impl Record {
 
 /// Attributes that the host itself sets, on whatever span.
 fn is_host_key(key: &str) -> bool {
-    key.starts_with("forensic.") || key.starts_with("cicd.") || key == attr::ERROR_TYPE
+    is_own_word(key) || key == attr::ERROR_TYPE
+}
+
+/// Whether the texts under this key are ids and words that the host made of checked input: nothing is looked for in them.
+pub(super) fn is_own_word(key: &str) -> bool {
+    key.starts_with("forensic.") || key.starts_with("cicd.")
 }
 
 fn unix_nanos(time: SystemTime) -> u64 {
@@ -232,14 +271,7 @@ fn host_attributes(scrub: &mut Scrub<'_>, pairs: &[KeyValue], cap: usize) -> Map
 }
 
 fn host_value(scrub: &mut Scrub<'_>, key: &str, value: &Value) -> Json {
-    let mut text = |text: &str| -> Json {
-        // Ids and words that the host made of checked input: nothing is looked for in them.
-        if key.starts_with("forensic.") || key.starts_with("cicd.") {
-            text.into()
-        } else {
-            scrub.value(key, text).into()
-        }
-    };
+    let mut text = |text: &str| -> Json { if is_own_word(key) { text.into() } else { scrub.value(key, text).into() } };
     match value {
         Value::Bool(value) => (*value).into(),
         Value::I64(value) => (*value).into(),

@@ -8,6 +8,7 @@
 //!
 //! May live here: what is special to processes of this machine. System calls on one process are in `dag::process`.
 
+mod birth;
 mod crew;
 mod ending;
 mod kin;
@@ -23,7 +24,7 @@ mod watch;
 mod young;
 
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -31,6 +32,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal};
 
+use self::birth::Newborn;
 use self::crew::Crew;
 use self::ending::Ending;
 use self::kin::Identity;
@@ -70,7 +72,8 @@ pub struct LocalExecutor {
     /// Somebody calls `attend`.
     attended: bool,
     young: Vec<Young>,
-    end_signal: fn(Pid) -> io::Result<EndSignal>,
+    /// The second is what the process's start gave.
+    end_signal: fn(Pid, Option<OwnedFd>) -> io::Result<EndSignal>,
 }
 
 impl LocalExecutor {
@@ -108,7 +111,7 @@ impl Executor for LocalExecutor {
         let fail = |source| LaunchError { program: spawn::name(spec.command), source };
         let oom_before = self.oom.before();
         let program = Program::of(spec.command, spec.workdir, &spec.env);
-        let (leader, pipes) = match Leader::launch(|| start(&program, &self.inherited)) {
+        let (leader, (pidfd, pipes)) = match Leader::launch(|| start(&program, &mut self.inherited)) {
             Ok(started) => started,
             Err(source) => return Err(fail(explain(source, &spec))),
         };
@@ -116,7 +119,7 @@ impl Executor for LocalExecutor {
         // After the start: the copy of the host that the child began as can't have been larger than this.
         let floor = own_peak_memory();
         let seen = Arc::new(OnceLock::new());
-        let watched = (self.end_signal)(pid).and_then(|end| {
+        let watched = (self.end_signal)(pid, pidfd).and_then(|end| {
             let [(out, to_out), (err, to_err)] = pipes;
             let streams = [Stream::new(out, spec.redactor, spec.stdout), Stream::new(err, spec.redactor, spec.stderr)];
             let orphans = self.orphans.as_ref().filter(|orphans| orphans.quick()).map(Arc::clone);
@@ -189,12 +192,15 @@ impl Executor for LocalExecutor {
     }
 }
 
+/// What is held of a process that has started: what tells of its end, if the start gave that, and its output streams.
+type Held = (Option<OwnedFd>, [(PipeReader, PipeWriter); 2]);
+
 /// Starts it, with a pipe from each of its output streams. From here on the process is known by its id alone: the
 /// dispatcher collects it.
-fn start(program: &Program<'_>, inherited: &Inherited) -> io::Result<(Pid, [(PipeReader, PipeWriter); 2])> {
+fn start(program: &Program<'_>, inherited: &mut Inherited) -> io::Result<(Pid, Held)> {
     let (out, err) = (io::pipe()?, io::pipe()?);
-    let pid = program.start(inherited, out.1.as_fd(), err.1.as_fd())?;
-    Ok((pid, [out, err]))
+    let Newborn { pid, pidfd } = program.start(inherited, out.1.as_fd(), err.1.as_fd())?;
+    Ok((pid, (pidfd, [out, err])))
 }
 
 /// Tells the dispatcher of the end, even if the watcher fails: else it would wait for ever.

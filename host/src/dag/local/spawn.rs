@@ -1,30 +1,37 @@
-//! Starts an attempt's program as the standard library does, through `posix_spawn`: the host is not copied, and nothing of ours
-//! runs in the child. What all attempts inherit is put together once, not for each: that was a sixth of what a start costs.
+//! Starts an attempt's program: what it is, its environment, and the way it is started. What all attempts inherit is put
+//! together once, not for each.
 
-use std::collections::HashMap;
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, c_char};
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Stdio};
-use std::ptr;
+use std::{iter, ptr};
 
 use rustix::process::Pid;
 
 use super::super::environment::Changes;
+use super::birth::{Cradle, Newborn, Plan, Stillborn};
 use crate::pipeline::Command;
+
+/// Where programs are looked for if the host has no `PATH`, as the C library has it.
+const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+/// Bytes of the longest path, with its zero. Longer entries of `PATH` are passed over.
+const LONGEST_PATH: usize = libc::PATH_MAX as usize;
 
 /// What attempts inherit.
 #[derive(Debug)]
 pub(super) struct Inherited {
-    /// Names, with `NAME=value`.
-    variables: Vec<(OsString, CString)>,
+    variables: Variables,
+    /// Folders in which programs are looked for, in this order. Empty: the working folder.
+    search: Vec<Vec<u8>>,
     /// What they read from: nothing. `None`: it could not be opened.
     nothing: Option<File>,
+    cradle: Option<Cradle>,
 }
 
 /// What is to be started.
@@ -53,28 +60,67 @@ impl<'a> Program<'a> {
     }
 
     /// Starts it in a process group of its own, with `out` and `err` as its output.
-    pub(super) fn start(&self, inherited: &Inherited, out: BorrowedFd<'_>, err: BorrowedFd<'_>) -> io::Result<Pid> {
-        let is_path = self.path.as_os_str().as_bytes().contains(&b'/');
-        let own_search = !is_path && self.changes.iter().any(|(name, _)| name == "PATH");
-        let id = match &inherited.nothing {
-            Some(nothing) if !own_search => self.spawn(inherited, [nothing.as_fd(), out, err])?,
-            // Its own `PATH` is searched, which is more than the system's call does.
-            _ => self.spawn_by_library(out, err)?,
+    pub(super) fn start(
+        &self,
+        inherited: &mut Inherited,
+        out: BorrowedFd<'_>,
+        err: BorrowedFd<'_>,
+    ) -> io::Result<Newborn> {
+        let own_search = !self.is_path() && self.changes.iter().any(|(name, _)| name == "PATH");
+        let Inherited { variables, search, nothing: Some(nothing), cradle } = inherited else {
+            return self.spawn_by_library(out, err);
         };
-        Pid::from_raw(id).ok_or_else(|| io::Error::other("no process id"))
-    }
-
-    fn spawn(&self, inherited: &Inherited, files: [BorrowedFd<'_>; 3]) -> io::Result<i32> {
+        if own_search {
+            // Its own `PATH` is searched, which is more than the ways below do.
+            return self.spawn_by_library(out, err);
+        }
+        let files = [nothing.as_fd(), out, err];
         let path = CString::new(self.path.as_os_str().as_bytes())?;
         let workdir = CString::new(self.workdir.as_os_str().as_bytes())?;
         let arguments = self.arguments.iter().map(|text| CString::new(text.as_bytes()));
         let arguments = arguments.collect::<Result<Vec<CString>, _>>()?;
+        let arguments = pointers([&*path].into_iter().chain(arguments.iter().map(|text| &**text)));
         let own = Own::of(self.changes)?;
-        let arguments: Vec<&CStr> = [&*path].into_iter().chain(arguments.iter().map(|text| &**text)).collect();
-        posix_spawn(&path, &workdir, &arguments, &own.over(inherited), files)
+        let environment = own.over(variables);
+        if let Some(cradle) = cradle {
+            let candidates = self.candidates(&path, search);
+            if candidates.is_empty() {
+                return Err(io::Error::from_raw_os_error(libc::ENOENT));
+            }
+            let paths = pointers(candidates.iter().map(|path| &**path));
+            let (arguments, environment) = (&*arguments, &*environment);
+            let plan = Plan { paths: &paths, arguments, environment, workdir: &workdir, files };
+            match cradle.start(&plan) {
+                Ok(newborn) => return Ok(newborn),
+                Err(Stillborn::Failed(error)) => return Err(error),
+                Err(Stillborn::Refused) => {}
+            }
+        }
+        newborn(posix_spawn(&path, &workdir, &arguments, &environment, files)?)
     }
 
-    fn spawn_by_library(&self, out: BorrowedFd<'_>, err: BorrowedFd<'_>) -> io::Result<i32> {
+    fn is_path(&self) -> bool {
+        self.path.as_os_str().as_bytes().contains(&b'/')
+    }
+
+    /// Where the program may be, in the order in which `execvp` looks for it.
+    fn candidates(&self, path: &CStr, search: &[Vec<u8>]) -> Vec<CString> {
+        let name = path.to_bytes();
+        match (self.is_path(), name) {
+            (true, _) => vec![path.to_owned()],
+            (false, b"") => Vec::new(),
+            (false, name) => {
+                let place = |folder: &Vec<u8>| {
+                    let slash: &[u8] = if folder.is_empty() { b"" } else { b"/" };
+                    // What comes from the environment has no zero in it.
+                    CString::new([folder, slash, name].concat()).ok()
+                };
+                search.iter().filter(|folder| folder.len() < LONGEST_PATH).filter_map(place).collect()
+            }
+        }
+    }
+
+    fn spawn_by_library(&self, out: BorrowedFd<'_>, err: BorrowedFd<'_>) -> io::Result<Newborn> {
         let mut command = process::Command::new(&self.path);
         command.args(&self.arguments);
         for (name, value) in self.changes {
@@ -85,58 +131,132 @@ impl<'a> Program<'a> {
         }
         command.current_dir(self.workdir).stdin(Stdio::null()).process_group(0);
         let child = command.stdout(out.try_clone_to_owned()?).stderr(err.try_clone_to_owned()?).spawn()?;
-        i32::try_from(child.id()).map_err(io::Error::other)
+        newborn(i32::try_from(child.id()).map_err(io::Error::other)?)
     }
+}
+
+fn newborn(id: i32) -> io::Result<Newborn> {
+    let pid = Pid::from_raw(id).ok_or_else(|| io::Error::other("no process id"))?;
+    Ok(Newborn { pid, pidfd: None })
 }
 
 impl Inherited {
     /// The environment of this process.
     pub(super) fn own() -> Self {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            let entry = CString::new([name.as_bytes(), value.as_bytes()].join(&b'=')).ok()?;
-            Some((name, entry))
-        });
-        Self { variables: variables.collect(), nothing: File::open("/dev/null").ok() }
+        let path = std::env::var_os("PATH").map_or_else(|| DEFAULT_PATH.to_vec(), OsStringExt::into_vec);
+        Self {
+            variables: Variables::new(std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()))),
+            search: path.split(|byte| *byte == b':').map(<[u8]>::to_vec).collect(),
+            nothing: File::open("/dev/null").ok(),
+            cradle: Cradle::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Inherited {
+    /// As where the system does not let a process be started in our own way.
+    pub(super) fn refuse(&mut self) {
+        self.cradle = None;
+    }
+
+    pub(super) fn search_in(&mut self, folders: &[&str]) {
+        self.search = folders.iter().map(|folder| folder.as_bytes().to_vec()).collect();
+    }
+}
+
+/// An environment that most attempts take over nearly as it is.
+#[derive(Debug)]
+struct Variables {
+    /// `NAME=value`, in their order.
+    entries: Vec<CString>,
+    /// Their names, ascending, each with the entry's place.
+    names: Vec<(Vec<u8>, usize)>,
+}
+
+impl Variables {
+    fn new(variables: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
+        let (mut entries, mut names) = (Vec::new(), Vec::new());
+        for (name, value) in variables {
+            if let Ok(entry) = CString::new([&*name, &*value].join(&b'=')) {
+                names.push((name, entries.len()));
+                entries.push(entry);
+            }
+        }
+        names.sort_unstable();
+        Self { entries, names }
     }
 }
 
 /// What an attempt has of its own.
 struct Own<'a> {
-    /// Names that do not keep their inherited value, or have none.
-    names: HashMap<&'a [u8], Option<&'a OsStr>>,
-    /// `NAME=value`.
-    variables: Vec<CString>,
+    /// Names that do not keep their inherited value, ascending, each once.
+    names: Vec<&'a [u8]>,
+    /// `NAME=value` and a zero, one after the other.
+    text: Vec<u8>,
+    /// Where they begin.
+    starts: Vec<usize>,
 }
 
 impl<'a> Own<'a> {
     fn of(changes: &'a Changes<'a>) -> io::Result<Self> {
-        // The last of a name holds.
-        let names: HashMap<&[u8], Option<&OsStr>> =
-            changes.iter().map(|(name, value)| (name.as_bytes(), value.as_deref())).collect();
-        let values = names.iter().filter_map(|(name, value)| Some((*name, (*value)?.as_bytes())));
-        let variables = values.map(|(name, value)| CString::new([name, value].join(&b'=')));
-        Ok(Self { variables: variables.collect::<Result<_, _>>()?, names })
+        // The last of a name holds: it is the first of its group.
+        let mut last: Vec<usize> = (0..changes.len()).collect();
+        last.sort_unstable_by(|&one, &other| changes[one].0.cmp(&changes[other].0).then(other.cmp(&one)));
+        last.dedup_by(|next, first| changes[*next].0 == changes[*first].0);
+        let mut own =
+            Self { names: Vec::with_capacity(last.len()), text: Vec::with_capacity(1 << 10), starts: Vec::new() };
+        for (name, value) in last.into_iter().map(|index| &changes[index]) {
+            own.names.push(name.as_bytes());
+            if let Some(value) = value {
+                own.add(name.as_bytes(), value)?;
+            }
+        }
+        Ok(own)
     }
 
-    fn over<'b>(&'b self, inherited: &'b Inherited) -> Vec<&'b CStr> {
-        let kept = inherited.variables.iter().filter(|(name, _)| !self.names.contains_key(name.as_bytes()));
-        kept.map(|(_, entry)| &**entry).chain(self.variables.iter().map(|entry| &**entry)).collect()
+    fn add(&mut self, name: &[u8], value: &OsStr) -> io::Result<()> {
+        let start = self.text.len();
+        self.text.extend_from_slice(name);
+        self.text.push(b'=');
+        self.text.extend_from_slice(value.as_bytes());
+        if memchr::memchr(0, &self.text[start..]).is_some() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "data provided contains a nul byte"));
+        }
+        self.text.push(0);
+        self.starts.push(start);
+        Ok(())
+    }
+
+    /// As C has it; the pointers are into `self` and `inherited`.
+    fn over(&self, inherited: &Variables) -> Vec<*const c_char> {
+        let mut all: Vec<*const c_char> = inherited.entries.iter().map(|entry| entry.as_ptr()).collect();
+        let mut rest = &*inherited.names;
+        for name in &self.names {
+            rest = &rest[rest.partition_point(|(other, _)| **other < **name)..];
+            let same = rest.iter().take_while(|(other, _)| other == name);
+            same.for_each(|&(_, place)| all[place] = ptr::null());
+        }
+        all.retain(|entry| !entry.is_null());
+        all.extend(self.starts.iter().map(|&start| self.text[start..].as_ptr().cast()));
+        all.push(ptr::null());
+        all
     }
 }
 
 /// A list as C has it: pointers, and a null at the end.
-fn pointers(texts: &[&CStr]) -> Vec<*mut libc::c_char> {
-    texts.iter().map(|text| text.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
+fn pointers<'a>(texts: impl Iterator<Item = &'a CStr>) -> Vec<*const c_char> {
+    texts.map(CStr::as_ptr).chain(iter::once(ptr::null())).collect()
 }
 
-/// The id of the new process, which leads a group of its own and has the default handling of SIGPIPE, which the host
-/// ignores.
+/// The same by the C library, where the system does not let it be done as in [`Cradle`]. The id of the new process, which
+/// leads a group of its own and has the default handling of SIGPIPE, which the host ignores.
 #[expect(unsafe_code, reason = "no safe wrapper of posix_spawn takes an environment as it is")]
 fn posix_spawn(
     path: &CStr,
     workdir: &CStr,
-    arguments: &[&CStr],
-    environment: &[&CStr],
+    arguments: &[*const c_char],
+    environment: &[*const c_char],
     files: [BorrowedFd<'_>; 3],
 ) -> io::Result<i32> {
     struct Actions(libc::posix_spawn_file_actions_t);
@@ -154,7 +274,6 @@ fn posix_spawn(
         }
     }
     let check = |code: libc::c_int| if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) };
-    let (arguments, environment) = (pointers(arguments), pointers(environment));
     let mut actions = MaybeUninit::uninit();
     let mut attributes = MaybeUninit::uninit();
     let mut default = MaybeUninit::uninit();
@@ -177,7 +296,7 @@ fn posix_spawn(
         check(libc::posix_spawnattr_setpgroup(&mut attributes.0, 0))?;
         let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGDEF;
         check(libc::posix_spawnattr_setflags(&mut attributes.0, flags as libc::c_short))?;
-        let (argv, envp) = (arguments.as_ptr(), environment.as_ptr());
+        let (argv, envp) = (arguments.as_ptr().cast(), environment.as_ptr().cast());
         check(libc::posix_spawnp(&mut id, path.as_ptr(), &actions.0, &attributes.0, argv, envp))?;
     }
     Ok(id)
@@ -198,20 +317,34 @@ mod tests {
 
     #[test]
     fn the_last_change_of_a_name_holds_and_the_rest_is_inherited() {
-        let entry = |text: &str| (text.split('=').next().unwrap().into(), CString::new(text).unwrap());
-        let inherited = Inherited { variables: ["A=1", "B=2", "C=3", "BB=4"].map(entry).into(), nothing: None };
+        let pair = |text: &str| {
+            let (name, value) = text.split_once('=').unwrap();
+            (name.into(), value.into())
+        };
+        let inherited = Variables::new(["C=3", "A=1", "BB=4", "B=2", "C=5"].map(pair).into_iter());
         let changes: Changes<'_> = vec![
-            ("A".into(), Some("x".into())),
             ("B".into(), Some("y".into())),
+            ("A".into(), Some("x".into())),
             ("A".into(), None),
             ("D".into(), None),
             ("B".into(), Some("z=".into())),
+            ("AA".into(), Some("".into())),
         ];
         let own = Own::of(&changes).unwrap();
-        let mut over: Vec<&str> = own.over(&inherited).into_iter().map(|entry| entry.to_str().unwrap()).collect();
-        over.sort_unstable();
-        assert_eq!(over, ["B=z=", "BB=4", "C=3"]);
-        let bad: Changes<'_> = vec![("A".into(), Some("x\0".into()))];
-        assert_eq!(Own::of(&bad).err().unwrap().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(texts(&own.over(&inherited)), ["C=3", "BB=4", "C=5", "AA=", "B=z="]);
+        let changes: Changes<'_> = vec![("C".into(), None)];
+        assert_eq!(texts(&Own::of(&changes).unwrap().over(&inherited)), ["A=1", "BB=4", "B=2"]);
+        for bad in [("A", "x\0"), ("A\0", "x")] {
+            let bad: Changes<'_> = vec![(bad.0.into(), Some(bad.1.into()))];
+            assert_eq!(Own::of(&bad).err().unwrap().kind(), io::ErrorKind::InvalidInput);
+        }
+    }
+
+    #[expect(unsafe_code, reason = "reads the list as the kernel does")]
+    fn texts(list: &[*const c_char]) -> Vec<&str> {
+        let (end, list) = list.split_last().unwrap();
+        assert!(end.is_null());
+        // SAFETY: the pointers are to texts that end with a zero and outlive the test's use of them.
+        list.iter().map(|text| unsafe { CStr::from_ptr(*text) }.to_str().unwrap()).collect()
     }
 }

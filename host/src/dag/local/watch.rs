@@ -41,8 +41,10 @@ pub(super) enum EndSignal {
 }
 
 impl EndSignal {
-    pub(super) fn of(pid: Pid) -> io::Result<Self> {
-        pidfd_open(pid, PidfdFlags::empty()).map(Self::Pidfd).or_else(|_| Self::helper(pid))
+    /// `given`: what came with the process.
+    pub(super) fn of(pid: Pid, given: Option<OwnedFd>) -> io::Result<Self> {
+        let file = given.map_or_else(|| pidfd_open(pid, PidfdFlags::empty()), Ok);
+        file.map(Self::Pidfd).or_else(|_| Self::helper(pid))
     }
 
     pub(super) fn helper(pid: Pid) -> io::Result<Self> {

@@ -4,6 +4,7 @@
 //! Sources: OpenTelemetry specification 1.60, "Environment Variable Specification", "OTLP Exporter Configuration" and
 //! "Environment variables as context propagation carriers" (release candidate); W3C Trace Context and Baggage.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::sync::LazyLock;
 
@@ -22,6 +23,21 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 
 /// Settings of an OTLP exporter, for all signals (`OTEL_EXPORTER_OTLP_…`) and each alone.
 const EXPORTER_SIGNALS: [&str; 5] = ["", "TRACES_", "METRICS_", "LOGS_", "PROFILES_"];
+/// Two of these settings, for each of the signals in their order.
+const ENDPOINTS: [&str; 5] = [
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT",
+];
+const HEADERS: [&str; 5] = [
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+    "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+    "OTEL_EXPORTER_OTLP_PROFILES_HEADERS",
+];
 const EXPORTER_SETTINGS: [&str; 9] = [
     "ENDPOINT",
     "HEADERS",
@@ -40,6 +56,9 @@ static EXPORTER_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 /// Old names of settings above that some SDKs still read.
 const EXPORTER_OLD: [&str; 2] = ["OTEL_EXPORTER_OTLP_SPAN_INSECURE", "OTEL_EXPORTER_OTLP_METRIC_INSECURE"];
+
+/// Changes that most attempts get.
+const USUAL: usize = 16;
 
 /// What an attempt is told.
 #[derive(Debug, Clone, Copy)]
@@ -67,8 +86,8 @@ pub fn variables(
     inherited: &dyn Fn(&str) -> Option<OsString>,
     stage: &dyn Fn(&str) -> Option<OsString>,
     attempt: &AttemptContext<'_>,
-) -> Vec<(String, Option<OsString>)> {
-    let mut environment = Environment { inherited, stage, changes: Vec::new() };
+) -> Vec<(Cow<'static, str>, Option<OsString>)> {
+    let mut environment = Environment { inherited, stage, changes: Vec::with_capacity(USUAL) };
     environment.context(attempt);
     environment.exporter(attempt);
     environment.sdk(attempt);
@@ -79,16 +98,16 @@ pub fn variables(
 struct Environment<'e> {
     inherited: &'e dyn Fn(&str) -> Option<OsString>,
     stage: &'e dyn Fn(&str) -> Option<OsString>,
-    changes: Vec<(String, Option<OsString>)>,
+    changes: Vec<(Cow<'static, str>, Option<OsString>)>,
 }
 
 impl Environment<'_> {
-    fn set(&mut self, name: &str, value: impl Into<OsString>) {
-        self.changes.push((name.to_owned(), Some(value.into())));
+    fn set(&mut self, name: &'static str, value: impl Into<OsString>) {
+        self.changes.push((name.into(), Some(value.into())));
     }
 
-    fn remove(&mut self, name: &str) {
-        self.changes.push((name.to_owned(), None));
+    fn remove(&mut self, name: &'static str) {
+        self.changes.push((name.into(), None));
     }
 
     /// The stage's own value; an empty one counts as none, as everywhere in OpenTelemetry.
@@ -101,14 +120,14 @@ impl Environment<'_> {
         (self.stage)(name).or_else(|| (self.inherited)(name)).filter(|value| !value.is_empty())
     }
 
-    fn set_if_unset(&mut self, name: &str, value: impl Into<OsString>) {
+    fn set_if_unset(&mut self, name: &'static str, value: impl Into<OsString>) {
         if self.current(name).is_none() {
             self.set(name, value);
         }
     }
 
     /// Removes what was inherited; what the stage sets itself stays.
-    fn remove_inherited(&mut self, name: &str) {
+    fn remove_inherited(&mut self, name: &'static str) {
         if (self.inherited)(name).is_some() && (self.stage)(name).is_none() {
             self.remove(name);
         }
@@ -133,14 +152,13 @@ impl Environment<'_> {
         EXPORTER_NAMES.iter().for_each(|name| self.remove_inherited(name));
         EXPORTER_OLD.into_iter().for_each(|name| self.remove_inherited(name));
 
-        let own = |signal: &str| self.own(&format!("OTEL_EXPORTER_OTLP_{signal}ENDPOINT")).is_some();
-        if own("") || own("TRACES_") {
+        let own = ENDPOINTS.map(|name| self.own(name).is_some());
+        if own[0] || own[1] {
             return;
         }
         let endpoint = format!("http://127.0.0.1:{}", attempt.port);
         let headers = format!("authorization=Bearer%20{}", attempt.token);
-        let elsewhere = EXPORTER_SIGNALS.into_iter().any(own);
-        if elsewhere {
+        if own.contains(&true) {
             // Headers without a signal would go with its metrics or logs, to wherever the stage sends those.
             let protocol = self.own("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or(self.own("OTEL_EXPORTER_OTLP_PROTOCOL"));
             let grpc = protocol.is_some_and(|protocol| protocol == "grpc");
@@ -156,10 +174,9 @@ impl Environment<'_> {
         self.set("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint);
         self.set("OTEL_EXPORTER_OTLP_HEADERS", headers);
         // The stage's own would take the place of the token, and were meant for somewhere else.
-        for signal in &EXPORTER_SIGNALS[1..] {
-            let name = format!("OTEL_EXPORTER_OTLP_{signal}HEADERS");
-            if (self.stage)(&name).is_some() {
-                self.remove(&name);
+        for name in &HEADERS[1..] {
+            if (self.stage)(name).is_some() {
+                self.remove(name);
             }
         }
         if self.own("OTEL_EXPORTER_OTLP_PROTOCOL").is_none() {

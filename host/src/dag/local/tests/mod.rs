@@ -1,5 +1,6 @@
 //! The local executor with real processes.
 
+mod birth;
 mod orphans;
 mod output;
 mod usage;
@@ -48,7 +49,7 @@ impl Bench {
     /// As on a kernel without pidfd.
     fn without_pidfd() -> Self {
         let mut bench = Self::new();
-        bench.executor.end_signal = EndSignal::helper;
+        bench.executor.end_signal = |pid, _| EndSignal::helper(pid);
         bench
     }
 

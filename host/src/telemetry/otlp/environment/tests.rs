@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use proptest::prelude::*;
 
-use super::{AttemptContext, BAGGAGE_BYTES, BAGGAGE_ENTRIES, variables};
+use super::{AttemptContext, BAGGAGE_BYTES, BAGGAGE_ENTRIES, ENDPOINTS, EXPORTER_SIGNALS, HEADERS, variables};
 
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -28,8 +28,8 @@ fn seen(inherited: &[(&str, &str)], stage: &[(&str, &str)]) -> Variables {
         inherited.iter().chain(stage).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     for (name, value) in variables(&|name| look(inherited, name), &|name| look(stage, name), &attempt) {
         match value {
-            Some(value) => all.insert(name, value.into_string().unwrap()),
-            None => all.remove(&name),
+            Some(value) => all.insert(name.into_owned(), value.into_string().unwrap()),
+            None => all.remove(&*name),
         };
     }
     all
@@ -188,5 +188,13 @@ proptest! {
         prop_assert!(baggage.len() <= BAGGAGE_BYTES);
         prop_assert!(baggage.split(',').count() <= BAGGAGE_ENTRIES);
         prop_assert!(baggage.starts_with("forensic.run.id="));
+    }
+}
+
+#[test]
+fn the_names_that_are_written_out_are_those_of_the_signals() {
+    for (index, signal) in EXPORTER_SIGNALS.iter().enumerate() {
+        assert_eq!(ENDPOINTS[index], format!("OTEL_EXPORTER_OTLP_{signal}ENDPOINT"));
+        assert_eq!(HEADERS[index], format!("OTEL_EXPORTER_OTLP_{signal}HEADERS"));
     }
 }
