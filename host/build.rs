@@ -58,7 +58,7 @@ fn embed(workspace: &Path, out: &Path) -> Result<(), String> {
     fs::write(out.join("builtins.rs"), table).map_err(|error| format!("can't write builtins.rs: {error}"))
 }
 
-/// Writes `dashboard.js`, `dashboard.css` and `pages.css`.
+/// Writes `dashboard.js`, `dashboard.css`, `pages.css`, and their digests.
 fn bundle_dashboard(folder: &Path, out: &Path) -> Result<(), String> {
     let mut paths = Vec::new();
     collect(folder, false, &mut paths)?;
@@ -71,7 +71,10 @@ fn bundle_dashboard(folder: &Path, out: &Path) -> Result<(), String> {
         }
     }
     let made = bundle::bundle(&files, minify::minify).map_err(|why| format!("host/dashboard: {why}"))?;
-    fs::write(out.join("dashboard.js"), made.script)
+    // For the policy of every page, which allows these and nothing else.
+    let digests = [&made.style, &made.script, &made.pages].map(|text| <[u8; 32]>::from(Sha256::digest(text)));
+    fs::write(out.join("dashboard.digests"), format!("{digests:?}"))
+        .and_then(|()| fs::write(out.join("dashboard.js"), made.script))
         .and_then(|()| fs::write(out.join("dashboard.css"), made.style))
         .and_then(|()| fs::write(out.join("pages.css"), made.pages))
         .map_err(|error| format!("can't write the dashboard: {error}"))

@@ -11,7 +11,6 @@ use super::manifest::Manifest;
 use crate::directory::{DirectoryError, RunDirectory};
 use crate::limits::Maxima;
 use crate::plugin::{Engine, LogLine, Source};
-use crate::redact::Redactor;
 use crate::report::{Section, Status};
 use crate::run::calling::{Way, call, trace_input};
 use crate::run::{ReportError, ReportRecord, RunRecord, Usage, gather_again, render as render_report};
@@ -104,8 +103,7 @@ pub fn render(
     let answer = call(way, &directory, &report, Ok(component), &trace, Maxima::default());
     let mut section = answer.section;
     // The same on every machine: whatever the author's environment holds is no part of a test.
-    let (rules, _) = gather_again(&record.redaction, std::iter::empty()).map_err(ReportError::from)?;
-    let redactor = Redactor::new(&rules).map_err(ReportError::from)?;
+    let (redactor, _) = gather_again(&record.redaction, std::iter::empty()).map_err(ReportError::from)?;
     let masked = section.redact(&redactor);
     let fuel = std::mem::take(&mut section.fuel);
     section.plugin.digest = String::new();

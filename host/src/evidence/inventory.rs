@@ -17,6 +17,7 @@ use super::entry::{FileEntry, Kind, name_text};
 use super::signature::SIGNATURE;
 use crate::directory::RECORD;
 use crate::files::hex;
+use crate::phases;
 
 /// A file that changes while it is read is read this often.
 const TRIES: usize = 3;
@@ -28,12 +29,47 @@ const WAITING: usize = 64;
 const ALONE: u64 = 4 << 20;
 const FILE_COST: u64 = 32 << 10;
 const BUFFER: usize = 128 << 10;
+/// SHA-256 of nothing.
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Every file below `dir` except, at its top, the record of the run and its signature; sorted bytewise by path.
 ///
 /// # Errors
 /// Where `dir` itself can't be listed. What can't be read below it has an entry that says why.
 pub fn inventory(dir: &Dir) -> io::Result<Vec<FileEntry>> {
+    let mut entries = list(dir, &|_| true)?;
+    entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
+}
+
+/// [`inventory`], while `work` writes the folder `later` at the top of `dir`, and that alone: the folder is read when all else is
+/// read and `work` is done. Where the system has no thread for it, all is read then.
+///
+/// # Errors
+/// As there.
+pub(super) fn inventory_beside<T>(dir: &Dir, later: &str, work: impl FnOnce() -> T) -> (io::Result<Vec<FileEntry>>, T) {
+    let phase = phases::innermost();
+    thread::scope(|scope| {
+        let early = thread::Builder::new().name("evidence".into()).spawn_scoped(scope, move || {
+            phases::enter(phase);
+            phases::within("take the evidence of what is written", || list(dir, &|name| name != later))
+        });
+        let made = work();
+        let entries = match early {
+            Ok(thread) => phases::within("take the evidence", || {
+                let mut entries = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                entries.extend(list(dir, &|name| name == later)?);
+                entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+                Ok(entries)
+            }),
+            Err(_) => phases::within("take the evidence", || inventory(dir)),
+        };
+        (entries, made)
+    })
+}
+
+/// The same in no order, of those names alone at the top of `dir` that `wanted` wants.
+fn list(dir: &Dir, wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Vec<FileEntry>> {
     let helpers = thread::available_parallelism().map_or(1, NonZeroUsize::get) - 1;
     let root = Arc::new(dir.try_clone()?);
     thread::scope(|scope| {
@@ -43,7 +79,8 @@ pub fn inventory(dir: &Dir) -> io::Result<Vec<FileEntry>> {
             helper = Some(scope.spawn(move || work(&queue)));
             jobs
         };
-        let mut walk = Walk { jobs: None, start: (helpers > 0).then_some(start), spent: 0, reader: Reader::default() };
+        let start = (helpers > 0).then_some(start);
+        let mut walk = Walk { wanted, jobs: None, start, spent: 0, reader: Reader::default() };
         let walked = walk.folder(&root, "", 0);
         // The helper ends when nobody can give it more.
         drop(walk.jobs.take());
@@ -53,7 +90,6 @@ pub fn inventory(dir: &Dir) -> io::Result<Vec<FileEntry>> {
             entries.extend(helper.join().map_err(|_| io::Error::other("a thread that read files has panicked"))?);
         }
         walked?;
-        entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)
     })
 }
@@ -99,19 +135,21 @@ fn work(queue: &Receiver<Job>) -> Vec<FileEntry> {
     reader.entries
 }
 
-struct Walk<S> {
+struct Walk<'a, S> {
+    /// Names at the top.
+    wanted: &'a dyn Fn(&OsStr) -> bool,
     jobs: Option<SyncSender<Job>>,
     start: Option<S>,
     spent: u64,
     reader: Reader,
 }
 
-impl<S: FnOnce() -> SyncSender<Job>> Walk<S> {
+impl<S: FnOnce() -> SyncSender<Job>> Walk<'_, S> {
     fn folder(&mut self, folder: &Arc<Dir>, prefix: &str, depth: usize) -> io::Result<()> {
         for entry in folder.entries()? {
             let entry = entry?;
             let name = entry.file_name();
-            if depth == 0 && (name == RECORD || name == SIGNATURE) {
+            if depth == 0 && (name == RECORD || name == SIGNATURE || !(self.wanted)(&name)) {
                 continue;
             }
             let path = format!("{prefix}{}", name_text(name.as_bytes()));
@@ -202,7 +240,7 @@ impl Reader {
     fn hash(&mut self, folder: &Dir, name: &OsStr, seen: &Metadata) -> io::Result<Option<(u64, String)>> {
         if seen.len() == 0 && seen.blocks() == 0 {
             // Most logs: there is nothing to read.
-            return Ok(Some((0, hex(&Sha256::digest(b"")))));
+            return Ok(Some((0, EMPTY.to_owned())));
         }
         let mut file = open_regular(folder, name)?;
         let before = file.metadata()?;

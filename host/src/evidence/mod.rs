@@ -74,6 +74,21 @@ impl Evidence {
         Ok(Self { taken, time, by: program(), files: inventory(dir)?, rewrites: Vec::new() })
     }
 
+    /// The same while `work` writes the folder `later` of the run directory, and nothing else of it. What `work` gives is the second.
+    ///
+    /// # Errors
+    /// As [`Evidence::take`].
+    pub fn take_beside<T>(
+        dir: &Dir,
+        taken: Taken,
+        time: UnixNanos,
+        later: &str,
+        work: impl FnOnce() -> T,
+    ) -> (std::io::Result<Self>, T) {
+        let (files, made) = inventory::inventory_beside(dir, later, work);
+        (files.map(|files| Self { taken, time, by: program(), files, rewrites: Vec::new() }), made)
+    }
+
     /// The entry of a path.
     pub fn entry(&self, path: &str) -> Option<&FileEntry> {
         self.files.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok().map(|at| &self.files[at])

@@ -247,14 +247,14 @@ const PUBLIC: &[&str] = &[
 ];
 
 /// The words of a name, lower case, in a fixed buffer.
-struct Words {
+pub(super) struct Words {
     text: [u8; MAX_KEY],
     ends: [(u8, u8); MAX_WORDS],
     count: usize,
 }
 
 impl Words {
-    fn of(key: &str) -> Self {
+    pub(super) fn of(key: &str) -> Self {
         let bytes = key.as_bytes();
         let bytes = &bytes[bytes.len().saturating_sub(MAX_KEY)..];
         let mut words = Self { text: [0; MAX_KEY], ends: [(0, 0); MAX_WORDS], count: 0 };
@@ -299,6 +299,12 @@ impl Words {
             .iter()
             .map(|&(begin, end)| std::str::from_utf8(&self.text[begin as usize..end as usize]).unwrap_or(""))
     }
+
+    /// See [`names_public_value`].
+    pub(super) fn name_public_value(&self) -> bool {
+        self.iter().next_back().is_some_and(|last| PUBLIC.contains(&last))
+            || self.iter().any(|word| matches!(word, "public" | "sha"))
+    }
 }
 
 impl Keys {
@@ -322,7 +328,11 @@ impl Keys {
 
     /// What the name says of its value.
     pub(super) fn classify(&self, key: &str) -> Strength {
-        let words = Words::of(key);
+        self.classify_words(&Words::of(key))
+    }
+
+    /// The same of a name's words.
+    pub(super) fn classify_words(&self, words: &Words) -> Strength {
         if words.count == 0 {
             return Strength::No;
         }
@@ -399,9 +409,7 @@ fn same(words: &[&str], rule: &[String]) -> bool {
 
 /// Whether values under this name are random and yet public, such as digests and ids.
 pub(super) fn names_public_value(key: &str) -> bool {
-    let words = Words::of(key);
-    words.iter().next_back().is_some_and(|last| PUBLIC.contains(&last))
-        || words.iter().any(|word| matches!(word, "public" | "sha"))
+    Words::of(key).name_public_value()
 }
 
 #[cfg(test)]

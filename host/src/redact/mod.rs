@@ -175,10 +175,11 @@ impl<'a> Redacted<'a> {
     }
 }
 
-/// The rules, compiled. Cheap to clone: one `Arc`.
+/// The rules, compiled. Cheap to clone: two `Arc`s.
 #[derive(Clone)]
 pub struct Redactor {
     inner: Arc<Inner>,
+    literals: Arc<literals::Literals>,
 }
 
 impl fmt::Debug for Redactor {
@@ -187,8 +188,8 @@ impl fmt::Debug for Redactor {
     }
 }
 
+/// All but the values of secrets.
 struct Inner {
-    literals: literals::Literals,
     keys: Keys,
     shapes: shapes::Shapes,
     extra: Vec<Regex>,
@@ -210,27 +211,38 @@ impl Redactor {
         limit("extra patterns", rules.extra_patterns.len(), MAX_PATTERNS)?;
         limit("allowed patterns", rules.allow_patterns.len(), MAX_PATTERNS)?;
         let keys = Keys::new(&rules.extra_keys, &rules.allow_keys)?;
+        let literals = literals(&rules.secrets)?;
         Ok(Self {
             inner: Arc::new(Inner {
-                literals: literals::Literals::new(&rules.secrets)?,
                 shapes: shapes::Shapes::new(&keys)?,
                 keys,
                 extra: patterns("extra", &rules.extra_patterns, false)?,
                 allow: patterns("allowed", &rules.allow_patterns, true)?,
             }),
+            literals,
         })
+    }
+
+    /// The same rules with these values of secrets instead of its own: the table for shapes, which takes most of the time of
+    /// [`Redactor::new`], is the same.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_secrets(&self, secrets: &[String]) -> Result<Self, RuleError> {
+        Ok(Self { inner: Arc::clone(&self.inner), literals: literals(secrets)? })
     }
 
     /// Redacts a value that may stand under a name: an attribute, a variable, a field.
     pub fn value<'a>(&self, key: Option<&str>, text: &'a str) -> Redacted<'a> {
         let Some(key) = key else { return self.text(text) };
-        let strength = self.inner.keys.classify(key);
+        let words = keys::Words::of(key);
+        let strength = self.inner.keys.classify_words(&words);
         let secret =
             |text: &str| strength != Strength::No && !pairs::keep(text, strength, false) && !self.allowed(text);
         if secret(text) {
             return Redacted { text: Cow::Borrowed(MARK), count: 1 };
         }
-        let done = self.clean(text, !keys::names_public_value(key));
+        let done = self.clean(text, !words.name_public_value());
         // What looked like no value, such as `<…>`, may look like one without what was in it.
         if done.count > 0 && secret(&done.text) {
             return Redacted { text: Cow::Borrowed(MARK), count: done.count };
@@ -286,7 +298,7 @@ impl Redactor {
 
     /// The length of the longest declared secret.
     fn longest_secret(&self) -> usize {
-        self.inner.literals.longest()
+        self.literals.longest()
     }
 
     fn allowed(&self, found: &str) -> bool {
@@ -324,7 +336,7 @@ impl Redactor {
         if !inner.allow.is_empty() {
             hits.retain(|range| !self.allowed(&text[widen(text, range.clone())]));
         }
-        inner.literals.scan(text, &mut hits);
+        self.literals.scan(text, &mut hits);
         replace(text, hits)
     }
 }
@@ -369,6 +381,11 @@ pub fn check_pattern(pattern: &str) -> Result<(), PatternProblem> {
 /// are the same rule. Empty: it can't be one.
 pub fn key_words(key: &str) -> Vec<String> {
     keys::words(key)
+}
+
+fn literals(secrets: &[String]) -> Result<Arc<literals::Literals>, RuleError> {
+    limit("declared secrets", secrets.len(), MAX_SECRETS)?;
+    Ok(Arc::new(literals::Literals::new(secrets)?))
 }
 
 fn limit(what: &'static str, count: usize, limit: usize) -> Result<(), RuleError> {

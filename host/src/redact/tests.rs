@@ -692,7 +692,7 @@ fn slowly(redactor: &Redactor, text: &str) -> String {
         pairs::scan(&text, std::slice::from_ref(&(0..text.len())), &inner.keys, &mut hits);
         entropy::scan(&text, &seen.public, &mut hits);
         hits.retain(|range| !redactor.allowed(&text[widen(&text, range.clone())]));
-        inner.literals.scan_without_sieve(&text, &mut hits);
+        redactor.literals.scan_without_sieve(&text, &mut hits);
         match replace(&text, hits) {
             Some((next, _)) => text = next,
             None => return text,
@@ -817,4 +817,23 @@ proptest! {
         out.extend(lines.finish());
         prop_assert_eq!(out, bytes);
     }
+}
+
+#[test]
+fn other_secrets_leave_the_rules_as_they_are() {
+    let rules = Rules {
+        secrets: vec!["first-of-all".into()],
+        extra_keys: vec!["wallet_address".into()],
+        extra_patterns: vec![("numbers".into(), "N[0-9]{4}".into())],
+        ..Rules::default()
+    };
+    let text = "first-of-all second-of-all N1234 walletAddress=abc password=x9y8z7 plain";
+    let one = Redactor::new(&rules).unwrap();
+    let other = one.with_secrets(&["second-of-all".into()]).unwrap();
+    let anew = Redactor::new(&Rules { secrets: vec!["second-of-all".into()], ..rules }).unwrap();
+    assert_eq!(other.text(text), anew.text(text));
+    assert_ne!(other.text(text), one.text(text));
+    assert!(matches!(one.with_secrets(&["abc".into()]), Err(RuleError::ShortSecret { .. })));
+    let many = vec!["x".repeat(8); MAX_SECRETS + 1];
+    assert!(matches!(one.with_secrets(&many), Err(RuleError::TooMany { .. })));
 }

@@ -10,9 +10,13 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// With the baseline and the ends of logs. `None` where there is no trace.
-pub(super) fn of(input: &ReportInput<'_>) -> Option<Columns> {
-    let mut columns = input.columns?.clone();
+/// With the baseline and the ends of logs: a copy where there are any. `None` where there is no trace.
+pub(super) fn of<'a>(input: &ReportInput<'a>) -> Option<Cow<'a, Columns>> {
+    let columns = input.columns?;
+    if input.tails.is_empty() && input.baseline.zip(input.summary).is_none() {
+        return Some(Cow::Borrowed(columns));
+    }
+    let mut columns = columns.clone();
     if let Some((baseline, summary)) = input.baseline.zip(input.summary) {
         against_baseline(baseline, summary, &mut columns.stages);
     }
@@ -29,7 +33,7 @@ pub(super) fn of(input: &ReportInput<'_>) -> Option<Columns> {
         };
         columns.tails = input.tails.iter().filter_map(tail).collect();
     }
-    Some(columns)
+    Some(Cow::Owned(columns))
 }
 
 /// The dashboard's data, compact: what a page holds of this file, with texts as they are shown. `None` where it can't be written.

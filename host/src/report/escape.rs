@@ -44,6 +44,10 @@ const LANGUAGES: &[&str] = &[
 
 /// Shows what can't be seen. Every kind of line break becomes `\n`; tabs stay.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    // Nearly every text: no look at each character.
+    if text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\n')) {
+        return Cow::Borrowed(text);
+    }
     if !text.chars().any(|c| is_invisible(c) || is_line_break(c) && c != '\n') {
         return Cow::Borrowed(text);
     }
@@ -153,6 +157,9 @@ pub(crate) fn clip(text: &str, max: usize) -> Cow<'_, str> {
 /// What [`inline`] and [`cell`] show: [`visible`] text on one line, with ` ⏎ ` for its line breaks.
 pub(super) fn one_line(text: &str) -> String {
     let shown = visible(text);
+    if !shown.contains(['\n', '\t']) {
+        return shown.trim().to_owned();
+    }
     let lines: Vec<Cow<'_, str>> = shown.lines().map(clean).filter(|line| !line.is_empty()).collect();
     lines.join(" ⏎ ")
 }

@@ -9,7 +9,7 @@ use crate::plugin::document::{
     Block, Cell, ChartKind, Column, ColumnFormat, Document, Finding, HealthDetail, KeyValue, LinkTarget, Severity,
 };
 use crate::trace::{Columns, Summary};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 /// Name and version of the format.
@@ -47,7 +47,7 @@ struct Report<'a> {
     trace_problem: Option<&'a str>,
     baseline: Option<super::health::BaselineJson<'a>>,
     failures: Vec<super::health::FailureJson<'a>>,
-    resources: Vec<Box<RawValue>>,
+    resources: Vec<OneLine<super::health::AttemptJson<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     workers: Option<super::health::WorkersJson<'a>>,
     inside: Option<super::health::InsideJson<'a>>,
@@ -279,6 +279,15 @@ fn block(block: &Block) -> BlockJson<'_> {
 /// Compact, so that it stays on one line of the file.
 pub(super) fn raw<T: Serialize>(value: &T) -> Box<RawValue> {
     to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+/// A row of a table that stands on one line; it is not text before it is written.
+pub(super) struct OneLine<T>(pub(super) T);
+
+impl<T: Serialize> Serialize for OneLine<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        raw(&self.0).serialize(serializer)
+    }
 }
 
 fn column(column: &Column) -> ColumnJson<'_> {

@@ -48,7 +48,11 @@ pub(crate) use reading::read_sections;
 
 pub use baseline::{Baseline, Change, SAMPLES_MAX, SAMPLES_MIN, Typical};
 
-use crate::phases::within;
+use std::borrow::Cow;
+use std::panic::resume_unwind;
+use std::thread;
+
+use crate::phases::{self, within};
 use crate::plugin::LogLine;
 use crate::plugin::document::{Document, Severity};
 use crate::trace::{Columns, Inside, Run, Summary};
@@ -241,17 +245,37 @@ pub fn exercise_reading(json: &[u8]) -> Result<Vec<Section>, String> {
 pub fn render(input: &ReportInput<'_>) -> Rendered {
     let findings = findings(input.sections);
     let page = |section: &Section| (section.report_id.clone(), frame::alone(input, section));
-    let sections: Vec<(String, String)> = within("draw the pages", || input.sections.iter().map(page).collect());
     let columns = within("draw the columns", || columns::of(input));
-    let sizes: Vec<usize> = sections.iter().map(|(_, text)| text.len()).collect();
-    Rendered {
-        markdown: within("draw the Markdown", || frame::report(input, &sizes)),
-        json: within("draw the JSON", || json::report(input, findings, columns.as_ref())),
-        html: within("draw the HTML", || html::report(input, columns, &Home::default())),
-        sections,
-        findings,
-        text: None,
-    }
+    let columns = columns.as_deref();
+    let texts = || {
+        let sections: Vec<_> = within("draw the pages", || input.sections.iter().map(page).collect());
+        let sizes: Vec<usize> = sections.iter().map(|(_, text): &(String, String)| text.len()).collect();
+        let markdown = within("draw the Markdown", || frame::report(input, &sizes));
+        let json = within("draw the JSON", || json::report(input, findings, columns));
+        (sections, markdown, json)
+    };
+    let html = || within("draw the HTML", || html::report(input, columns.map(Cow::Borrowed), &Home::default()));
+    // The page takes about as long as all else.
+    let ((sections, markdown, json), html) = beside(texts, html);
+    Rendered { markdown, html, json, sections, findings, text: None }
+}
+
+/// Does two things at the same time, the second in a thread of its own; where the system has none for it, one after the other.
+fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl Fn() -> B + Sync) -> (A, B) {
+    let phase = phases::innermost();
+    thread::scope(|scope| {
+        let work = || {
+            phases::enter(phase);
+            there()
+        };
+        let thread = thread::Builder::new().name("draw".into()).spawn_scoped(scope, work);
+        let made = here();
+        let other = match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => there(),
+        };
+        (made, other)
+    })
 }
 
 /// Draws the HTML page alone, wherever it stands.
@@ -266,7 +290,7 @@ pub(crate) fn data(input: &ReportInput<'_>) -> Option<String> {
 
 /// `forensic_report.json` alone.
 pub(crate) fn json(input: &ReportInput<'_>) -> String {
-    json::report(input, findings(input.sections), columns::of(input).as_ref())
+    json::report(input, findings(input.sections), columns::of(input).as_deref())
 }
 
 /// Findings of all reports.

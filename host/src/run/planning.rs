@@ -187,7 +187,7 @@ fn nested(path: &Path) -> Result<plan::Nested, String> {
     let environment =
         StageEnvironment::resolve(&pipeline.environment, std::env::vars_os()).map_err(|error| error.to_string())?;
     let declared = gather(&pipeline, environment.values(), std::env::vars_os()).map_err(|error| error.to_string())?;
-    let redactor = Redactor::new(&declared.rules).map_err(|error| error.to_string())?;
+    let redactor = declared.redactor().map_err(|error| error.to_string())?;
     Ok(plan::Nested { pipeline, environment: environment.values().clone(), redactor })
 }
 
@@ -231,7 +231,7 @@ pub fn preview(
     max_parallel: Option<u32>,
 ) -> Result<Preview, PreviewError> {
     let environment = StageEnvironment::resolve(&pipeline.environment, std::env::vars_os())?;
-    let redactor = Redactor::new(&gather(pipeline, environment.values(), std::env::vars_os())?.rules)?;
+    let redactor = gather(pipeline, environment.values(), std::env::vars_os())?.redactor()?;
     let cores = cores();
     let slots = max_parallel.or(pipeline.max_parallel).unwrap_or(cores).max(1);
     let pools = pool_sizes(pipeline, cores);

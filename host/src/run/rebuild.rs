@@ -10,7 +10,6 @@ use crate::clock::Clock;
 use crate::directory::{REPORTS, RunDirectory};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{SignatureState, SigningKey, Verdict, sign, verify};
-use crate::redact::Redactor;
 use crate::report::text::Terminal;
 
 /// Writes the reports of a finished run again, from its run directory alone. `key` signs what comes of it, where it is
@@ -26,12 +25,11 @@ pub fn rebuild(
     observer: &mut dyn Observer,
 ) -> Result<(RunRecord, Reported), ReportError> {
     let mut record = RunRecord::load(directory)?;
-    let (rules, told) = gather_again(&record.redaction, std::env::vars_os())?;
+    let (redactor, told) = gather_again(&record.redaction, std::env::vars_os())?;
     for text in told {
         let text = format!("{text}: words of plugins are masked without it");
         observer.on_event(&RunEvent::Warning { text: &text });
     }
-    let redactor = Redactor::new(&rules)?;
     let verdict = record.evidence.is_some().then(|| verify(directory.dir(), None)).transpose()?;
     let altered = verdict.as_ref().map(altered).unwrap_or_default();
     let note = (!altered.is_empty()).then(|| {

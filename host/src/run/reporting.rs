@@ -33,7 +33,7 @@ use crate::redact::{Redactor, RuleError};
 use crate::report::text::Terminal;
 use crate::report::{self, Failure, FindingCounts, LogTail, Rendered, ReportInput, RunFacts, Section, Status};
 use crate::telemetry::RunTelemetry;
-use crate::trace::{Columns, Inside, Run, Summary, Trace, inside, summarize};
+use crate::trace::{Columns, Inside, Run, Summary, Trace, inside, summarize_run};
 
 /// Lines of a failed attempt's log that the report shows.
 const TAIL_LINES: usize = 20;
@@ -385,19 +385,15 @@ impl Gathered {
             Ok(trace) => (Some(trace), None),
             Err(why) => (None, Some(why)),
         };
-        let summary = trace.as_ref().map(|trace| Arc::new(summarize(trace)));
         let run = trace.as_ref().map(Run::of);
+        let summary = trace.as_ref().zip(run.as_ref()).map(|(trace, run)| Arc::new(summarize_run(trace, run)));
         let inside = trace.as_ref().zip(run.as_ref()).map(|(trace, run)| inside(trace, run));
         let columns = trace.as_ref().zip(run.as_ref()).zip(summary.as_deref());
         let columns = columns.map(|((trace, run), summary)| Columns::of(trace, run, summary));
         // Secrets in the spans were masked when they were written; logs are shown, so they are masked now.
         let (tails, masked) = run.as_ref().map(|run| log_tails(directory, run, redactor)).unwrap_or_default();
-        let masked_in_spans: u64 = trace
-            .iter()
-            .flat_map(|trace| trace.spans())
-            .flat_map(|span| [attr::REDACTIONS, attr::OUTPUT_REDACTIONS].map(|key| span.attribute(key)?.as_u64()))
-            .flatten()
-            .sum();
+        let masked_in_spans =
+            trace.as_ref().map_or(0, |trace| trace.sum_of(&[attr::REDACTIONS, attr::OUTPUT_REDACTIONS]));
         let facts = RunFacts {
             run_id: record.run_id.clone(),
             pipeline: record.pipeline.name.clone(),

@@ -26,7 +26,7 @@ use crate::dag::{
     DagOutcome, DagRunner, Executors, Keep, LocalExecutor, Neighbours, Nested, RayError, RayExecutor, RaySettings,
     RunContext, StageResult, Stop, StopReason,
 };
-use crate::directory::{DATA, DirectoryError, PLUGINS, RunDirectory, RunId, TRACE_NAME};
+use crate::directory::{DATA, DirectoryError, PLUGINS, REPORTS, RunDirectory, RunId, TRACE_NAME};
 use crate::environment::{EnvironmentError, StageEnvironment};
 use crate::events::{Observer, RunEvent};
 use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
@@ -183,7 +183,7 @@ impl QuantSdk {
         let mut declared = secrets::gather(pipeline, environment.values(), std::env::vars_os())?;
         declared.rules.secrets.extend(std::env::var(KEY_PEM_VARIABLE).ok().filter(|pem| !pem.trim().is_empty()));
         step.next("prepare the redaction rules");
-        let redactor = Redactor::new(&declared.rules).map_err(ReportError::from)?;
+        let redactor = declared.redactor().map_err(ReportError::from)?;
         step.next("fetch and check components");
         let (components, told) = options.plugins.components(pipeline)?;
         told.iter().for_each(|text| warn(observer, text));
@@ -383,12 +383,14 @@ impl QuantSdk {
         finished?;
         saved?;
         step.next("make the report");
-        let reported =
-            reporting::draw(&directory, &record, calls.unwrap_or_default(), exporter.redactor(), None, None)?
-                .write(&directory)?;
-        step.next("take the evidence");
         let now = clock.now();
-        match Evidence::take(directory.dir(), Taken::RunEnd, now) {
+        // All other files are what they will be: they are read meanwhile.
+        let (evidence, reported) = Evidence::take_beside(directory.dir(), Taken::RunEnd, now, REPORTS, || {
+            reporting::draw(&directory, &record, calls.unwrap_or_default(), exporter.redactor(), None, None)?
+                .write(&directory)
+        });
+        let reported = reported?;
+        match evidence {
             Ok(evidence) => record.evidence = Some(evidence),
             Err(error) => warn(observer, &format!("the run's files can't be listed as evidence: {error}")),
         }

@@ -26,6 +26,8 @@ const LINE_ENDS: [char; 2] = ['\r', '\n'];
 pub(super) struct Declared {
     /// The rules, with every secret that is known. Their `Debug` shows no value.
     pub rules: Rules,
+    /// The same compiled, but for the values of secrets.
+    compiled: Option<Redactor>,
     /// Variables of `[secrets] env` without a value, in the order of the file: what they were to hide isn't hidden.
     pub unset: Vec<String>,
     /// How many values came from the variables of `[secrets] env`.
@@ -37,6 +39,19 @@ pub(super) struct Declared {
     pub by_name: Vec<String>,
     /// Such variables for which there was no room; sorted.
     pub left_out: Vec<String>,
+}
+
+impl Declared {
+    /// The rules as they are now, compiled.
+    ///
+    /// # Errors
+    /// Where they can't be used.
+    pub(super) fn redactor(&self) -> Result<Redactor, RuleError> {
+        match &self.compiled {
+            Some(compiled) => compiled.with_secrets(&self.rules.secrets),
+            None => Redactor::new(&self.rules),
+        }
+    }
 }
 
 /// Why the secrets of a run can't be known. Each problem names a variable or a file, never a value.
@@ -119,11 +134,11 @@ struct Sources<'a> {
 }
 
 /// Gathers the rules again for the report of a run that ended, from what its record tells. A secret that is not to be had any more is no reason not
-/// to write a report: the run's own files hold none. Returns what is to be told of that.
+/// to write a report: the run's own files hold none. Returns them compiled, and what is to be told of that.
 pub(crate) fn gather_again(
     record: &RedactionRecord,
     environment: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<(Rules, Vec<String>), RuleError> {
+) -> Result<(Redactor, Vec<String>), RuleError> {
     let mut told = Vec::new();
     let mut secrets = record.secrets.clone();
     secrets.files.retain(|path| {
@@ -137,14 +152,14 @@ pub(crate) fn gather_again(
     match gather_from(&sources, environment) {
         Ok(declared) => {
             told.extend(declared.unset.iter().map(|name| format!("the declared secret {name} has no value here")));
-            Ok((declared.rules, told))
+            Ok((declared.redactor()?, told))
         }
         Err(error) => {
             told.push(error.to_string());
             let Redaction { keys, patterns, allow_keys, allow_patterns } = record.rules.clone();
             let rules =
                 Rules { secrets: Vec::new(), extra_keys: keys, extra_patterns: patterns, allow_keys, allow_patterns };
-            Redactor::new(&rules).map(|_| (rules, told))
+            Ok((Redactor::new(&rules)?, told))
         }
     }
 }
@@ -209,7 +224,10 @@ fn gather_from(
     }
     // Without a value, but with every name: it says which variables count, and whether the rules can be used at all.
     match Redactor::new(&declared.rules) {
-        Ok(redactor) => gathering.by_name(&redactor, sources, &environment, &mut declared),
+        Ok(redactor) => {
+            gathering.by_name(&redactor, sources, &environment, &mut declared);
+            declared.compiled = Some(redactor);
+        }
         Err(error) => gathering.problems.push(error.into()),
     }
     if gathering.problems.is_empty() {

@@ -49,8 +49,8 @@ pub(super) fn redactor(directory: &RunDirectory) -> Result<Redactor, Problem> {
 }
 
 fn rules(record: &RedactionRecord) -> Result<Redactor, Problem> {
-    let (rules, _) = gather_again(record, std::env::vars_os()).map_err(Problem::internal)?;
-    Redactor::new(&rules).map_err(Problem::internal)
+    let (redactor, _) = gather_again(record, std::env::vars_os()).map_err(Problem::internal)?;
+    Ok(redactor)
 }
 
 /// Reads the trace: the saved one, or what the journal of a run that goes on has so far, in which what is open ends now.

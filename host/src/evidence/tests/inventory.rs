@@ -36,6 +36,22 @@ fn lists_every_file_but_the_record_and_its_signature() {
 }
 
 #[test]
+fn what_is_written_meanwhile_is_read_when_it_is_there() {
+    let files: &[(&str, &[u8])] =
+        &[("run.json", b"{}"), ("data/reports/a", b"a"), ("logs/b", b"b"), ("reports/.x.tmp", b"x")];
+    let run = Run::with(files);
+    let (evidence, made) = Evidence::take_beside(&run.dir, Taken::RunEnd, NOW, "reports", || {
+        fs::remove_file(run.path("reports/.x.tmp")).unwrap();
+        run.write("reports/x", b"new");
+        7
+    });
+    let evidence = evidence.unwrap();
+    assert_eq!((made, evidence.time), (7, NOW));
+    assert_eq!(evidence.files, list(&run));
+    assert!(evidence.holds("reports/x", b"new") && evidence.holds("data/reports/a", b"a"));
+}
+
+#[test]
 fn links_are_recorded_and_not_followed() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "s").unwrap();

@@ -2,7 +2,7 @@
 
 use super::super::ReportInput;
 use super::super::baseline::{Baseline, Change, SAMPLES_MIN, Typical};
-use super::super::json::raw;
+use super::super::json::OneLine;
 use super::super::model::{Grid, Items, Line, Tone, line};
 use super::{Facts, id, ids};
 use crate::conventions::result;
@@ -11,7 +11,6 @@ use crate::trace::columns::Stages;
 use crate::trace::summary::StageSummary;
 use crate::units::{change, count, duration, integer, signed_duration};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -196,7 +195,7 @@ pub(crate) struct BaselineJson<'a> {
     /// Why the total is not compared.
     wall_problem: Option<&'static str>,
     /// All stages with earlier executions, a line each; `now_ns` and `change` are null where this run has none that succeeded.
-    stages: Vec<Box<RawValue>>,
+    stages: Vec<OneLine<ComparedJson<'a>>>,
     new: &'a [String],
     gone: &'a [String],
 }
@@ -232,7 +231,7 @@ pub(crate) fn baseline_json<'a>(input: &ReportInput<'a>) -> Option<BaselineJson<
             .iter()
             .map(|(id, typical)| {
                 let stage = compared.get(&**id);
-                raw(&ComparedJson {
+                OneLine(ComparedJson {
                     id: Some(id),
                     typical: *typical,
                     noise_ns: typical.noise_ns(),

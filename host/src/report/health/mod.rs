@@ -20,7 +20,7 @@ pub(super) use baseline::{BaselineJson, against_baseline, baseline_json};
 pub(super) use failures::{FailureJson, failures_json};
 pub(super) use inside::{InsideJson, inside_json};
 pub(super) use notes::notes;
-pub(super) use resources::resources_json;
+pub(super) use resources::{AttemptJson, resources_json};
 pub(super) use workers::{WorkersJson, workers_json};
 
 use super::ReportInput;

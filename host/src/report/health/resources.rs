@@ -1,12 +1,12 @@
 //! What attempts used of the machine: processor, memory, storage, as far as it was measured.
 
 use super::super::ReportInput;
+use super::super::json::OneLine;
 use super::super::model::{Grid, Items, Line, line};
 use super::{Facts, id};
 use crate::trace::{Attempt, Run};
 use crate::units::{NONE, bytes, count, duration, integer};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use std::cmp::Reverse;
 
 /// Rows of the table.
@@ -175,7 +175,7 @@ pub(super) fn memory_words(attempt: &Attempt) -> String {
 }
 
 #[derive(Serialize)]
-struct AttemptJson<'a> {
+pub(in super::super) struct AttemptJson<'a> {
     stage: &'a str,
     attempt: u64,
     duration_ns: u64,
@@ -195,11 +195,11 @@ struct AttemptJson<'a> {
 }
 
 /// All attempts of which anything is known, each on a line.
-pub(in super::super) fn resources_json(input: &ReportInput<'_>) -> Vec<Box<RawValue>> {
+pub(in super::super) fn resources_json<'a>(input: &ReportInput<'a>) -> Vec<OneLine<AttemptJson<'a>>> {
     let rows = input.run.map(rows).unwrap_or_default();
     rows.iter()
         .map(|Row { stage, attempt: a }| {
-            super::super::json::raw(&AttemptJson {
+            OneLine(AttemptJson {
                 stage,
                 attempt: a.number,
                 duration_ns: a.duration(),

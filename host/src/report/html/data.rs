@@ -17,14 +17,15 @@ pub(in crate::report) struct PageData {
 
 impl PageData {
     /// At most `max` bytes: spans go first, by whole attempts, then the ends of logs.
-    pub(in crate::report) fn of(input: &ReportInput<'_>, columns: Option<Columns>, max: usize) -> Self {
-        let Some(mut columns) = columns else { return Self::default() };
+    pub(in crate::report) fn of(input: &ReportInput<'_>, columns: Option<Cow<'_, Columns>>, max: usize) -> Self {
+        let Some(columns) = columns else { return Self::default() };
+        let mut columns = columns.into_owned();
         for text in columns.texts_mut() {
             if let Cow::Owned(shown) = visible(text) {
                 *text = shown;
             }
         }
-        while let Some(json) = columns::page_data(input, &columns).map(|json| PageJson::of(&json)) {
+        while let Some(json) = columns::page_data(input, &columns).map(PageJson::of) {
             let over = match json.len().checked_sub(max) {
                 None | Some(0) => return Self { json: Some(json), too_large: false },
                 Some(over) => over,
@@ -44,7 +45,7 @@ impl PageData {
 
 /// Leaves out so many spans that about `over` bytes go, and a tenth more; at least one.
 fn keep_some(columns: &mut Columns, over: usize) {
-    let size = serde_json::to_string(&columns.spans).map_or(0, |json| PageJson::of(&json).len());
+    let size = serde_json::to_string(&columns.spans).map_or(0, |json| PageJson::of(json).len());
     let share = size.saturating_sub(over) as f64 / size.max(1) as f64 * 0.9;
     let max = (columns.spans.len() as f64 * share) as usize;
     let attempts = &columns.attempts;

@@ -20,9 +20,15 @@ pub(crate) struct PageJson(String);
 
 impl PageJson {
     /// Of JSON without white space between its values: what is replaced can then only stand inside a text.
-    pub(crate) fn of(json: &str) -> Self {
+    pub(crate) fn of(json: String) -> Self {
+        // Begins each of the two separators, too.
+        const SEPARATOR: u8 = 0xE2;
+        let bytes = json.as_bytes();
+        if memchr::memchr3(b'<', b'>', b'&', bytes).is_none() && memchr::memchr(SEPARATOR, bytes).is_none() {
+            return Self(json);
+        }
         let mut out = String::with_capacity(json.len() + json.len() / 64);
-        let mut rest = json;
+        let mut rest = json.as_str();
         while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
             out.push_str(&rest[..at]);
             rest = &rest[at..];
@@ -122,7 +128,10 @@ impl Html {
 
     /// The whole page.
     pub(crate) fn page(self) -> String {
-        format!("<!DOCTYPE html>\n{}\n", self.out)
+        let mut page = self.out;
+        page.insert_str(0, "<!DOCTYPE html>\n");
+        page.push('\n');
+        page
     }
 
     fn start(&mut self, tag: &'static str, attributes: Attributes<'_>) {
@@ -159,9 +168,15 @@ mod tests {
     #[test]
     fn json_on_a_page_is_the_same_json() {
         let value = serde_json::json!({"<!--": ["</script><script>alert(1)</script>", "]]>", "&lt;\u{2028}\u{2029}", "\\<\"\0\u{1f600}"]});
-        let PageJson(json) = PageJson::of(&value.to_string());
+        let PageJson(json) = PageJson::of(value.to_string());
         assert!(!json.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "{json}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), value);
+    }
+
+    #[test]
+    fn json_without_such_characters_stays_as_it_is() {
+        assert_eq!(PageJson::of("[\"a → b\"]".into()).text(), "[\"a → b\"]");
+        assert_eq!(PageJson::of("[\"plain\"]".into()).text(), "[\"plain\"]");
     }
 
     #[test]

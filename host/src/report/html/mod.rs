@@ -33,6 +33,7 @@ use crate::units::count;
 use data::PageData;
 use document::anchor;
 pub(crate) use markup::{Attributes, Html};
+use std::borrow::Cow;
 
 use style::Reach;
 
@@ -96,12 +97,12 @@ impl Sheet<'_> {
 }
 
 /// What the dashboard draws, as it stands on the page.
-pub(super) fn data(input: &ReportInput<'_>, columns: Option<Columns>) -> Option<String> {
+pub(super) fn data(input: &ReportInput<'_>, columns: Option<Cow<'_, Columns>>) -> Option<String> {
     PageData::of(input, columns, DATA_MAX).json.map(|json| json.text().to_owned())
 }
 
 /// The page: less than [`STATIC_MAX`] bytes, and the data and code of the dashboard.
-pub(super) fn report(input: &ReportInput<'_>, columns: Option<Columns>, home: &Home<'_>) -> String {
+pub(super) fn report(input: &ReportInput<'_>, columns: Option<Cow<'_, Columns>>, home: &Home<'_>) -> String {
     let sheet = Sheet { input, runs: home.runs };
     let data = PageData::of(input, columns, DATA_MAX);
     let record = input.record;

@@ -3,8 +3,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
-use std::sync::LazyLock;
 
 /// The style sheet, without a line break at its ends: what is hashed is what stands in the element.
 pub(crate) const CSS: &str = include_str!(concat!(env!("OUT_DIR"), "/dashboard.css"));
@@ -14,6 +12,9 @@ pub(crate) const PAGES_CSS: &str = include_str!(concat!(env!("OUT_DIR"), "/pages
 
 /// The script, likewise.
 pub(crate) const SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/dashboard.js"));
+
+/// SHA-256 of [`CSS`], [`SCRIPT`] and [`PAGES_CSS`].
+const DIGESTS: [[u8; 32]; 3] = include!(concat!(env!("OUT_DIR"), "/dashboard.digests"));
 
 /// What a page may talk to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,12 +28,23 @@ pub(crate) enum Reach {
 
 /// The Content-Security-Policy: no other script or style, no picture, no font, no frame; requests and forms by its reach.
 pub(crate) fn policy(reach: Reach) -> String {
-    static HASHES: LazyLock<[String; 3]> =
-        LazyLock::new(|| [CSS, SCRIPT, PAGES_CSS].map(|text| STANDARD.encode(Sha256::digest(text))));
-    let [style, script, pages] = &*HASHES;
+    let [style, script, pages] = DIGESTS.map(|digest| STANDARD.encode(digest));
     let begin = format!("default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'");
     match reach {
         Reach::Nothing => begin + "; base-uri 'none'; form-action 'none'",
         Reach::Origin => begin + &format!(" 'sha256-{pages}'; base-uri 'none'; connect-src 'self'; form-action 'self'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest as _, Sha256};
+
+    #[test]
+    fn the_policy_allows_what_stands_in_the_page() {
+        for (text, digest) in [CSS, SCRIPT, PAGES_CSS].iter().zip(DIGESTS) {
+            assert_eq!(<[u8; 32]>::from(Sha256::digest(text)), digest);
+        }
     }
 }

@@ -144,7 +144,12 @@ impl Attempts {
 fn is_usual(path: &str, stage: &str, number: u64, stream: &str) -> bool {
     let rest =
         path.strip_prefix("logs/").and_then(|rest| rest.strip_prefix(stage)).and_then(|rest| rest.strip_prefix('/'));
-    rest.is_some_and(|rest| rest == format!("{number}.{stream}.log"))
+    let written = rest.and_then(|rest| rest.strip_suffix(".log")?.strip_suffix(stream)?.strip_suffix('.'));
+    // As a number is written: no sign, no zero before it.
+    written.is_some_and(|written| {
+        let plain = written.bytes().all(|b| b.is_ascii_digit()) && (written == "0" || !written.starts_with('0'));
+        plain && written.parse() == Ok(number)
+    })
 }
 
 fn chain(run: &Run, timeline: &Timeline<'_>) -> Chain {
@@ -158,4 +163,27 @@ fn chain(run: &Run, timeline: &Timeline<'_>) -> Chain {
         columns.end_ns.push(since(timeline.start, segment.end));
     }
     columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_usual;
+
+    #[test]
+    fn a_usual_path_says_no_more_than_its_attempt() {
+        assert!(is_usual("logs/a.b/1.out.log", "a.b", 1, "out"));
+        assert!(is_usual("logs/a/10.err.log", "a", 10, "err"));
+        assert!(is_usual("logs/a/0.err.log", "a", 0, "err"));
+        for other in [
+            "logs/a/1.err.log",
+            "logs/b/1.out.log",
+            "logs/a/2.out.log",
+            "logs/a/01.out.log",
+            "logs/a/+1.out.log",
+            "logs/a/.out.log",
+            "a/1.out.log",
+        ] {
+            assert!(!is_usual(other, "a", 1, "out"), "{other}");
+        }
+    }
 }

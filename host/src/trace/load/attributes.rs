@@ -3,7 +3,7 @@
 
 use super::builder::Builder;
 use super::element::Draft;
-use crate::trace::json::{Cursor, Fault, Token};
+use crate::trace::json::{Cursor, Fault, Token, plain};
 use crate::trace::span::{Kind, NONE, bytes};
 use std::collections::HashSet;
 
@@ -22,8 +22,15 @@ impl Builder {
         let mut repeated = false;
         let mut previous = NONE;
         let mut first = true;
-        while let Some(key) = cursor.key(&mut first)? {
-            let id = self.key_id(&key, previous);
+        loop {
+            let guess = self.next_key.get(previous.wrapping_add(1) as usize).copied().filter(|guess| *guess != NONE);
+            let id = match guess {
+                Some(guess) if cursor.take_key(self.trace.keys.text(guess), &mut first) => guess,
+                _ => match cursor.key(&mut first)? {
+                    Some(key) => self.key_id(&key, previous),
+                    None => break,
+                },
+            };
             previous = id;
             // `serial + 1`, so that 0 can mean "no span yet".
             let last = &mut self.last_span_with[id as usize];
@@ -78,16 +85,14 @@ impl Builder {
         Ok(count)
     }
 
+    /// The id of a key that was not foreseen; it is foreseen from now on.
     fn key_id(&mut self, key: &str, previous: u32) -> u32 {
-        if let Some(&guess) = self.next_key.get(previous as usize)
-            && self.trace.keys.text(guess) == key
-        {
-            return guess;
-        }
         let id = self.trace.keys.intern(key);
         self.last_span_with.resize(self.trace.keys.len(), 0);
-        self.next_key.resize(self.trace.keys.len(), 0);
-        if let Some(next) = self.next_key.get_mut(previous as usize) {
+        self.next_key.resize(self.trace.keys.len() + 1, NONE);
+        if let Some(next) = self.next_key.get_mut(previous.wrapping_add(1) as usize)
+            && plain(key)
+        {
             *next = id;
         }
         id

@@ -18,7 +18,8 @@ pub(super) struct Builder {
     trace_index: HashMap<u128, u32>,
     /// For each key the span that had it last: finds keys that are written twice.
     pub(super) last_span_with: Vec<u32>,
-    /// For each key the one that followed it last: spans of one writer repeat, so most keys need no hashing.
+    /// The key that came first last, then for each key the one that followed it last, or [`NONE`]: spans of one writer repeat, so most
+    /// keys need neither reading nor hashing.
     pub(super) next_key: Vec<u32>,
     pub(super) attributes: Vec<u8>,
     pub(super) parts: Vec<u8>,

@@ -9,6 +9,10 @@ use crate::trace::warnings::Sort;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+/// The keys that every span of the host's own writer begins with.
+const ORDER: [&str; 9] =
+    ["name", "start_time", "end_time", "duration_ms", "status", "attributes", "trace_id", "span_id", "parent_span_id"];
+
 /// A span while it is read.
 #[derive(Default)]
 pub(super) struct Draft<'a> {
@@ -52,8 +56,16 @@ impl Builder {
         self.parts.clear();
         let mut draft = Draft::default();
         let mut first = true;
+        let mut foreseen = ORDER.iter();
         cursor.token()?; // the brace
-        while let Some(key) = cursor.key(&mut first)? {
+        loop {
+            let key = match foreseen.next() {
+                Some(key) if cursor.take_key(key, &mut first) => Cow::Borrowed(*key),
+                _ => match cursor.key(&mut first)? {
+                    Some(key) => key,
+                    None => break,
+                },
+            };
             match &*key {
                 "name" => draft.name = self.text(cursor)?,
                 "start_time" => draft.start = self.time(cursor)?,

@@ -205,6 +205,12 @@ impl Trace {
         self
     }
 
+    /// The sum of these attributes over all spans. A key that no span has costs nothing.
+    pub fn sum_of(&self, keys: &[&str]) -> u64 {
+        let there = keys.iter().copied().filter(|key| self.keys.get(key).is_some());
+        there.flat_map(|key| self.spans().filter_map(move |span| span.attribute(key)?.as_u64())).sum()
+    }
+
     /// What was repaired or left out while reading, in words, bounded in number.
     pub fn warnings(&self) -> Vec<String> {
         self.warnings.texts()

@@ -162,8 +162,10 @@ pub(super) fn native(trace: &Trace) -> Run {
     run.outside_dispatch = outside_dispatch(trace);
 
     let ours = |span: &Span<'_>| run_above(*span).is_none_or(|above| Some(above) == run.span);
-    let mut stages: Vec<Stage> = Vec::new();
-    let mut places: HashMap<u32, usize> = HashMap::new();
+    // Grown from nothing, they would be moved a dozen times.
+    let expected = trace.spans().filter(|span| span.kind() == Kind::Stage).count();
+    let mut stages: Vec<Stage> = Vec::with_capacity(expected);
+    let mut places: HashMap<u32, usize> = HashMap::with_capacity(expected);
     for span in trace.spans().filter(|span| span.kind() == Kind::Stage).filter(ours) {
         let mut key = span.stage_index();
         if key == NONE {
@@ -194,8 +196,12 @@ pub(super) fn native(trace: &Trace) -> Run {
             stages.push(Stage { id: id.to_owned(), start: span.start_time(), inferred: true, ..Stage::default() });
             stages.len() - 1
         });
-        let attempt = attempt(span, &mut warnings);
-        stages[place].attempts.push(attempt);
+        let attempts = &mut stages[place].attempts;
+        if attempts.is_empty() {
+            // Most stages have one, and a vector that grows begins with room for four.
+            attempts.reserve_exact(1);
+        }
+        attempts.push(attempt(span, &mut warnings));
     }
     for stage in &mut stages {
         stage.attempts.sort_by_key(|attempt| (attempt.number, attempt.start, attempt.end));
@@ -218,14 +224,23 @@ pub(super) fn native(trace: &Trace) -> Run {
             (stage.end, stage.result) = (last.end, last.result.clone());
         }
     }
-    stages.sort_by(|a, b| {
-        let key = |s: &Stage| (s.index.unwrap_or(u64::MAX), s.start);
-        key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
-    });
+    let stages = in_order(stages);
     check(&run, &stages, &mut warnings);
     run.stages = stages;
     run.warnings = warnings;
     run
+}
+
+/// As declared where that is known, else by start and id. Only places are sorted, and each stage is moved once: stages are large.
+fn in_order(mut stages: Vec<Stage>) -> Vec<Stage> {
+    let mut places: Vec<(u64, u64, u32)> =
+        (0..).zip(&stages).map(|(place, stage)| (stage.index.unwrap_or(u64::MAX), stage.start, place)).collect();
+    let id = |place: u32| stages.get(place as usize).map(|stage| stage.id.as_str());
+    places.sort_unstable_by(|a, b| (a.0, a.1, id(a.2), a.2).cmp(&(b.0, b.1, id(b.2), b.2)));
+    if places.is_sorted_by_key(|(_, _, place)| *place) {
+        return stages;
+    }
+    places.iter().filter_map(|(_, _, place)| stages.get_mut(*place as usize).map(std::mem::take)).collect()
 }
 
 /// Counts workers' spans that the host found outside their dispatch.
