@@ -130,7 +130,7 @@ def main() -> None:
     watch = Watch()
     with tempfile.TemporaryDirectory(prefix="work-", dir=args.out.parent) as name:
         place = Path(name).resolve()
-        rounds = 1 if args.quick else min(5, args.rounds or 5)
+        rounds = 1 if args.quick else min(9, args.rounds or 9)
         rows = calls(program, {language: file for language, file in found.items() if file}, place, args.quick, rounds)
         rows += report_stages(args.binary, place, args.quick, args.rounds)
     write("plugins", args, watch, {"wasmtime": wasmtime_version()}, rows)

@@ -87,20 +87,25 @@ fn main() -> Result<()> {
 fn measure(settings: Settings) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let bare = Bare::new()?;
-    let mut rows = Vec::new();
+    let mut cases = Vec::new();
     let place = |number: usize| folder.path().join(number.to_string());
     for builtin in builtins::names().into_iter().take(settings.only).filter_map(builtins::find) {
         let name = format!("builtin:{}", builtin.name);
-        let ours = Ours::new(&name, builtin.component.to_vec(), &place(rows.len()))?;
-        rows.extend(beside(&settings, &name, &ours, &bare)?);
+        let ours = Ours::new(&name, builtin.component.to_vec(), &place(cases.len()))?;
+        cases.push(Case::new(&settings, &name, ours, &bare, false)?);
     }
     for (name, file) in &settings.components {
-        let ours = Ours::new(name, std::fs::read(file)?, &place(rows.len()))?;
-        rows.extend(beside(&settings, name, &ours, &bare)?);
-        let case = format!("{name}, on a recorded run");
-        rows.push(alone(&settings, &case, &ours, &recorded_run()?)?);
+        let ours = Ours::new(name, std::fs::read(file)?, &place(cases.len()))?;
+        cases.push(Case::new(&settings, name, ours, &bare, true)?);
     }
-    let reader = Ours::new("reader", paging::guest()?, &place(rows.len()))?;
+    // The rounds of a case lie apart, so that a machine that is slow for a second is slow for a round of each.
+    for round in 0..settings.rounds {
+        for case in &mut cases {
+            case.round(round, &bare)?;
+        }
+    }
+    let reader = Ours::new("reader", paging::guest()?, &place(cases.len()))?;
+    let mut rows: Vec<Row> = cases.into_iter().flat_map(Case::rows).collect();
     rows.extend(paging::measure(settings.rounds, settings.spans, &reader, &bare)?);
 
     rows::print(&rows, &["load_us", "instantiate_us", "describe_us", "render_us", "drop_us", "whole_us", "compile_ms"]);
@@ -109,38 +114,68 @@ fn measure(settings: Settings) -> Result<()> {
     settings.json.map_or(Ok(()), |file| rows::write(&file, settings.rounds, &rows))
 }
 
-/// A component by the host and by wasmtime alone, alternating, without a trace.
-fn beside(settings: &Settings, case: &str, ours: &Ours, bare: &Bare) -> Result<[Row; 2]> {
-    let inputs = nothing();
-    let mut mine = Row::new(case, ours.size(), "forensic-host");
-    let mut floor = Row::new(case, ours.size(), "wasmtime alone");
-    facts(&mut mine, ours, &inputs)?;
-    let code = ours.machine_code()?;
-    let wasi = !ours.load()?.inspection().pure;
-    let records = Arc::new(Records::default());
-    bare.call(&bare.load(&code, wasi)?, "{}", &records)?;
-    let calls = calls(settings, ours, &inputs)?;
-    for round in 0..settings.rounds {
-        if round % 2 == 0 {
-            host_round(&mut mine, calls, ours, &inputs)?;
-        }
-        floor_round(&mut floor, calls, bare, &code, wasi, &records)?;
-        if round % 2 == 1 {
-            host_round(&mut mine, calls, ours, &inputs)?;
-        }
-    }
-    Ok([mine, floor])
+/// A component by the host and by wasmtime alone.
+struct Case {
+    ours: Ours,
+    code: PathBuf,
+    wasi: bool,
+    /// Without a trace.
+    mine: Series,
+    floor: Row,
+    records: Arc<Records>,
+    /// On a recorded run, by the host alone: wasmtime alone has no trace to give.
+    recorded: Option<Series>,
 }
 
-/// The same by the host alone: wasmtime alone has no trace to give.
-fn alone(settings: &Settings, case: &str, ours: &Ours, inputs: &Inputs) -> Result<Row> {
-    let mut row = Row::new(case, ours.size(), "forensic-host");
-    facts(&mut row, ours, inputs)?;
-    let calls = calls(settings, ours, inputs)?;
-    for _ in 0..settings.rounds {
-        host_round(&mut row, calls, ours, inputs)?;
+/// Calls by the host with the same inputs.
+struct Series {
+    row: Row,
+    inputs: Inputs,
+    calls: usize,
+}
+
+impl Case {
+    fn new(settings: &Settings, name: &str, ours: Ours, bare: &Bare, recorded: bool) -> Result<Self> {
+        let mine = Series::new(settings, name, &ours, nothing())?;
+        let code = ours.machine_code()?;
+        let wasi = !ours.load()?.inspection().pure;
+        let records = Arc::new(Records::default());
+        bare.call(&bare.load(&code, wasi)?, "{}", &records)?;
+        let floor = Row::new(name, ours.size(), "wasmtime alone");
+        let on_run = |inputs| Series::new(settings, &format!("{name}, on a recorded run"), &ours, inputs);
+        let recorded = if recorded { Some(on_run(recorded_run()?)?) } else { None };
+        Ok(Self { ours, code, wasi, mine, floor, records, recorded })
     }
-    Ok(row)
+
+    /// One batch of each, in turns.
+    fn round(&mut self, number: usize, bare: &Bare) -> Result<()> {
+        let first = number.is_multiple_of(2);
+        if first {
+            self.mine.round(&self.ours)?;
+        }
+        floor_round(&mut self.floor, self.mine.calls, bare, &self.code, self.wasi, &self.records)?;
+        if !first {
+            self.mine.round(&self.ours)?;
+        }
+        self.recorded.as_mut().map_or(Ok(()), |recorded| recorded.round(&self.ours))
+    }
+
+    fn rows(self) -> impl Iterator<Item = Row> {
+        [self.mine.row, self.floor].into_iter().chain(self.recorded.map(|recorded| recorded.row))
+    }
+}
+
+impl Series {
+    fn new(settings: &Settings, case: &str, ours: &Ours, inputs: Inputs) -> Result<Self> {
+        let mut row = Row::new(case, ours.size(), "forensic-host");
+        facts(&mut row, ours, &inputs)?;
+        let calls = calls(settings, ours, &inputs)?;
+        Ok(Self { row, inputs, calls })
+    }
+
+    fn round(&mut self, ours: &Ours) -> Result<()> {
+        host_round(&mut self.row, self.calls, ours, &self.inputs)
+    }
 }
 
 /// What is the same each time.
