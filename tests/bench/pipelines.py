@@ -47,9 +47,9 @@ def cases(binary: str, quick: bool) -> list[Case]:
     core = [tool for tool in every if tool.name in CORE]
     dag = [tool for tool in every if tool.role == "ours" or tool.name in (*CORE, "just", "doit")]
     found = []
-    for size, rounds, tools in ((100, 9, every), (300, 5, core), (1000, 5, every), (3000, 3, core), (10_000, 2, core)):
+    for size, rounds, tools in ((100, 9, every), (300, 5, core), (1000, 11, every), (3000, 3, core), (10_000, 2, core)):
         found.append(Case(f"{size // part:,} independent", "independent", independent(size // part), tools, rounds))
-    found.append(Case(f"chain of {200 // part}", "chain", chain(200 // part), every, 7))
+    found.append(Case(f"chain of {200 // part}", "chain", chain(200 // part), every, 21))
     side = 10 if quick else 100
     found.append(Case(f"DAG of {side * side:,}", "dag", layered(side, side), dag, 2))
     many = 1000 // part
