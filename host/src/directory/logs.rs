@@ -1,5 +1,5 @@
 //! What an attempt says: a file for each of its output streams, made when the first byte comes. Most stages are silent on at
-//! least one of them, and a folder and two files that nobody ever writes to cost more than starting a small program.
+//! least one of them, and files that nobody ever writes to take time that shows beside a small program.
 
 use std::fs::File;
 use std::io::{self, Write};
