@@ -190,10 +190,19 @@ impl DagRunner<'_> {
 
     /// An attempt ended: the stage is tried again or has its result.
     pub(super) fn attempt_ended(&mut self, ticket: u64, time: UnixNanos) {
-        let Some(Running { stage: index, mut span, process, logs, ended_by, .. }) = self.running.remove(&ticket) else {
-            return;
-        };
-        self.schedule.release(index);
+        if let Some(attempt) = self.leaving.remove(&ticket) {
+            return self.see_off(attempt, time);
+        }
+        let Some(running) = self.running.remove(&ticket) else { return };
+        self.schedule.release(running.stage);
+        if let Some(ended) = self.conclude(running, time, false) {
+            self.stage_ended(ended);
+        }
+    }
+
+    /// Puts an attempt's end on record. `None`: its stage is tried again. `well`: it is known already that it succeeded.
+    pub(super) fn conclude(&mut self, running: Running, time: UnixNanos, well: bool) -> Option<Ended> {
+        let Running { stage: index, mut span, process, logs, ended_by, .. } = running;
         let stage = &self.context.pipeline.stages[index];
         let remote = process.is_waiting();
         let Finished { fate, elsewhere } = process.finish();
@@ -208,6 +217,8 @@ impl DagRunner<'_> {
             (asked, Fate::Ended(end)) if end.exit == Exit::Code(0) && !(remote && asked.is_some()) => {
                 (StageResult::Success, Some(end), None, None)
             }
+            // The system told how it ended, and then gave it to somebody else: only what it used is not known.
+            (_, fate) if well => (StageResult::Success, ended(fate), None, None),
             (Some(_), fate) => (StageResult::Cancellation, ended(fate), None, self.stopped.map(stop_text)),
             (None, Fate::Ended(end)) => {
                 let what = match end.exit {
@@ -217,7 +228,8 @@ impl DagRunner<'_> {
                 (StageResult::Failure, Some(end), None, Some(what))
             }
             (None, Fate::Fault(fault)) => {
-                let message = fault.message.clone();
+                let redactor = self.context.telemetry.exporter().redactor();
+                let message = redactor.text(&fault.message).text.into_owned();
                 (StageResult::Error, None, Some(fault), Some(message))
             }
         };
@@ -268,8 +280,9 @@ impl DagRunner<'_> {
             });
         } else {
             let cause = cause.or_else(|| spans::cause(result, end.as_ref().map(|end| end.exit)));
-            self.stage_ended(Ended { stage: index, result, time, message, cause, how: How::Ran });
+            return Some(Ended { stage: index, result, time, message, cause, how: How::Ran });
         }
+        None
     }
 
     fn may_retry(&self, index: usize, result: StageResult, end: Option<&AttemptEnd>) -> bool {

@@ -59,6 +59,9 @@ pub enum AttemptEvent {
     Started(UnixNanos),
     /// One that is waiting can't start yet, and why, in a sentence.
     Pending(String),
+    /// It ended and succeeded, and left neither processes nor output behind: what waited for it can start. [`Ended`](Self::Ended)
+    /// follows with the same time. Not every executor tells it, nor of every success.
+    Succeeded(UnixNanos),
     /// It ended: once, and nothing comes after it. Its output is in the logs by then, so it can be told later than that.
     Ended(UnixNanos),
 }

@@ -14,6 +14,7 @@ mod condition;
 mod environment;
 mod executor;
 mod executors;
+mod leaving;
 mod local;
 mod nested;
 mod process;

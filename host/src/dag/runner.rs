@@ -115,6 +115,8 @@ pub struct DagRunner<'a> {
     pub(super) stages: Vec<StageState>,
     pub(super) running: HashMap<u64, Running>,
     pub(super) tickets: u64,
+    /// Those that succeeded and are not on record yet.
+    pub(super) leaving: HashMap<u64, Running>,
     timers: BinaryHeap<Reverse<(Instant, Timer)>>,
     events: mpsc::Receiver<Event>,
     pub(super) sender: EventSender,
@@ -179,6 +181,8 @@ pub(super) struct Ended {
 pub(super) enum How {
     /// It ran, or was stopped before it could.
     Ran,
+    /// It ran and succeeded, and is put on record later.
+    Leaves,
     /// An earlier result stands in.
     Reused { run_id: String, saved_ns: u64 },
     /// This need failed.
@@ -214,6 +218,7 @@ impl<'a> DagRunner<'a> {
             observer,
             running: HashMap::new(),
             tickets: 0,
+            leaving: HashMap::new(),
             timers: BinaryHeap::new(),
             events,
             sender,
@@ -261,7 +266,7 @@ impl<'a> DagRunner<'a> {
             {
                 self.start_attempt(taken);
             }
-            if self.schedule.open() == 0 {
+            if self.schedule.open() == 0 && self.leaving.is_empty() {
                 break;
             }
             match self.next_event() {
@@ -343,6 +348,7 @@ impl<'a> DagRunner<'a> {
         match event {
             Event::Attempt { ticket, event: AttemptEvent::Started(time) } => self.attempt_started(ticket, time),
             Event::Attempt { ticket, event: AttemptEvent::Pending(why) } => self.attempt_pending(ticket, &why),
+            Event::Attempt { ticket, event: AttemptEvent::Succeeded(time) } => self.make_way(ticket, time),
             Event::Attempt { ticket, event: AttemptEvent::Ended(time) } => self.attempt_ended(ticket, time),
             Event::Notice(text) => self.observer.on_event(&RunEvent::Warning { text: &text }),
             Event::Stop { reason, kill } => self.stop(reason, kill),
@@ -462,7 +468,7 @@ impl<'a> DagRunner<'a> {
             self.allowed += u32::from(may_fail);
             self.cached += u32::from(matches!(ended.how, How::Reused { .. }));
             let passed = result == StageResult::Success || may_fail || matches!(ended.how, How::When);
-            if let (Some(keep), StageResult::Success, How::Ran) = (self.context.keep, result, &ended.how) {
+            if let (Some(keep), StageResult::Success, How::Ran | How::Leaves) = (self.context.keep, result, &ended.how) {
                 let state = &self.stages[stage];
                 keep.succeeded(stage, time.saturating_sub(state.start), state.attempts, time);
             }
@@ -525,29 +531,22 @@ impl<'a> DagRunner<'a> {
         own.or_else(|| self.context.environment.get(name).map(OsStr::to_owned))
     }
 
-    /// Ends the stage's span, or makes it if the stage never ran, and tells the observer.
-    fn tell_stage_end(&mut self, ended: Ended) {
+    /// Ends the stage's span, or makes it if the stage never ran.
+    pub(super) fn end_stage_span(&mut self, ended: &Ended) {
         let Ended { stage: index, result, time, message, cause, how } = ended;
         let context = &self.context;
-        let stage = &context.pipeline.stages[index];
-        let id = stage.id.as_str();
-        let state = &mut self.stages[index];
-        state.terminal = time;
-        if !state.began {
-            state.start = time;
-        }
+        let state = &mut self.stages[*index];
         let mut span = state.span.take().unwrap_or_else(|| {
-            let attributes = spans::stage(context.pipeline, context.plan, index, state.ready, state.released_by);
-            context.telemetry.span(id.to_owned(), SpanKind::Internal, Some(&context.run_span), time, attributes)
+            let attributes = spans::stage(context.pipeline, context.plan, *index, state.ready, state.released_by);
+            let id = context.pipeline.stages[*index].id.as_str().to_owned();
+            context.telemetry.span(id, SpanKind::Internal, Some(&context.run_span), *time, attributes)
         });
-        for attribute in spans::stage_end(result, state.attempts) {
+        for attribute in spans::stage_end(*result, state.attempts) {
             span.set(attribute);
         }
-        let mut saved = None;
-        match &how {
-            How::Ran => {}
+        match how {
+            How::Ran | How::Leaves => {}
             How::Reused { run_id, saved_ns } => {
-                saved = Some(Duration::from_nanos(*saved_ns));
                 span.set(KeyValue::new(attr::CACHED, true));
                 span.set(KeyValue::new(attr::SAVED_NS, i64::try_from(*saved_ns).unwrap_or(i64::MAX)));
                 span.set(KeyValue::new(attr::CACHED_FROM, run_id.clone()));
@@ -559,20 +558,41 @@ impl<'a> DagRunner<'a> {
             How::When => span.set(KeyValue::new(attr::SKIP_REASON, skip_reason::WHEN)),
             How::Left => span.set(KeyValue::new(attr::SKIP_REASON, skip_reason::SELECTION)),
         }
-        let is_error = !matches!(result, StageResult::Success | StageResult::Skip);
-        if is_error && let Some(cause) = cause.or_else(|| spans::cause(result, None)) {
+        let is_error = is_error(*result);
+        if is_error && let Some(cause) = cause.or_else(|| spans::cause(*result, None)) {
             span.set(KeyValue::new(attr::ERROR_TYPE, cause));
         }
         if let (StageResult::Skip, Some(message)) = (result, &message) {
             let text = context.telemetry.exporter().redactor().text(message).text.into_owned();
             span.set(KeyValue::new(attr::SKIP_MESSAGE, text));
         }
-        span.end(time, is_error.then(|| message.clone().unwrap_or_else(|| result.word().to_owned())));
+        span.end(*time, is_error.then(|| message.clone().unwrap_or_else(|| result.word().to_owned())));
+    }
+
+    /// Puts the stage's end on record, if that is not to be done later, and tells the observer.
+    fn tell_stage_end(&mut self, ended: Ended) {
+        let state = &mut self.stages[ended.stage];
+        state.terminal = ended.time;
+        if !state.began {
+            state.start = ended.time;
+        }
+        if !matches!(ended.how, How::Leaves) {
+            self.end_stage_span(&ended);
+        }
+        let Ended { stage: index, result, time, message, how, .. } = ended;
+        let context = &self.context;
+        let stage = &context.pipeline.stages[index];
+        let id = stage.id.as_str();
+        let state = &self.stages[index];
+        let saved = match how {
+            How::Reused { saved_ns, .. } => Some(Duration::from_nanos(saved_ns)),
+            _ => None,
+        };
         let message = message.or_else(|| match how {
             How::Need(need) => Some(format!("needs {}", context.pipeline.stages[need].id)),
             _ => None,
         });
-        let log = (is_error && state.began)
+        let log = (is_error(result) && state.began)
             .then(|| logs_there(context.directory.dir(), id, state.attempts))
             .and_then(|[stdout, stderr]| stderr.or(stdout));
         self.done += 1;
@@ -589,6 +609,10 @@ impl<'a> DagRunner<'a> {
             time,
         });
     }
+}
+
+fn is_error(result: StageResult) -> bool {
+    !matches!(result, StageResult::Success | StageResult::Skip)
 }
 
 pub(super) fn stop_text(reason: StopReason) -> String {

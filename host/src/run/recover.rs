@@ -104,13 +104,19 @@ fn complete(mut journal: Interrupted, record: &RunRecord, directory: &RunDirecto
     let last = journal.last_sign_of_life().max(record.start_time);
     let mut open = journal.take_open();
     let closed = open.len();
+    let passed = passed(&journal, &open);
     let run = open.iter().position(|span| is_kind(span, kind::RUN)).map(|at| open.remove(at));
     // Parents last: of spans that start together, the one that ends last comes first in the trace.
     for mut span in open.into_iter().rev() {
         span.set(attr::INFERRED, true);
-        span.set(attr::ERROR_TYPE, error_type::CANCELLED);
-        if is_kind(&span, kind::STAGE) || is_kind(&span, kind::ATTEMPT) {
-            span.set(attr::TASK_RESULT, result::CANCELLATION);
+        let work = is_kind(&span, kind::STAGE) || is_kind(&span, kind::ATTEMPT);
+        let stage = span.attribute(attr::STAGE_ID).and_then(Value::as_str);
+        let passed = stage.filter(|_| work).and_then(|stage| passed.get(stage).copied());
+        if passed.is_none() {
+            span.set(attr::ERROR_TYPE, error_type::CANCELLED);
+        }
+        if work {
+            span.set(attr::TASK_RESULT, if passed.is_some() { result::SUCCESS } else { result::CANCELLATION });
         }
         if is_kind(&span, kind::STAGE) {
             let id = span.attribute(attr::STAGE_ID).cloned();
@@ -129,7 +135,10 @@ fn complete(mut journal: Interrupted, record: &RunRecord, directory: &RunDirecto
                 path.into_iter().for_each(|path| span.set(key, path));
             }
         }
-        span.end(last, "forensic-host was killed while this ran");
+        match passed {
+            Some(time) => span.end_well(time),
+            None => span.end(last, "forensic-host was killed while this ran"),
+        }
         journal.close(span)?;
     }
     let mut recovered = Recovered { closed, ..Recovered::default() };
@@ -143,6 +152,23 @@ fn complete(mut journal: Interrupted, record: &RunRecord, directory: &RunDirecto
     }
     journal.finish(TRACE_NAME)?;
     Ok(recovered)
+}
+
+/// Stages that others needed which had started, each with the first such start, Unix ns: they had succeeded by then, whether or not
+/// the host still came to note that.
+fn passed(journal: &Interrupted, open: &[Unfinished]) -> HashMap<String, u64> {
+    let mut passed = HashMap::new();
+    for span in journal.spans().chain(open.iter().map(Unfinished::fields)) {
+        // One that never began has an end, and no attempts; of one that goes on they are not known yet.
+        let began = attribute(span, attr::ATTEMPTS).is_none_or(|attempts| attempts.as_u64() > Some(0));
+        let by_all = text(span, attr::KIND) == Some(kind::STAGE) && attribute(span, attr::TRIGGER).is_none();
+        let start = span.get("start_time").and_then(Value::as_u64).filter(|_| began && by_all);
+        let needs = attribute(span, attr::NEEDS).and_then(Value::as_array);
+        for (need, start) in needs.into_iter().flatten().filter_map(|need| need.as_str().zip(start)) {
+            passed.entry(need.to_owned()).and_modify(|first| *first = start.min(*first)).or_insert(start);
+        }
+    }
+    passed
 }
 
 fn add_never_started(

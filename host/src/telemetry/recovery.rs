@@ -229,14 +229,28 @@ impl Unfinished {
         }
     }
 
+    /// What is known of it, with the keys of the trace.
+    pub(crate) fn fields(&self) -> &Map<String, Value> {
+        &self.span
+    }
+
     /// Ends it at `time` with an error.
     pub fn end(&mut self, time: u64, message: &str) {
+        self.end_with(time, status::ERROR);
+        self.span.insert("status_message".into(), message.into());
+    }
+
+    /// Ends it at `time` as a success.
+    pub(crate) fn end_well(&mut self, time: u64) {
+        self.end_with(time, status::SUCCESS);
+    }
+
+    fn end_with(&mut self, time: u64, status: &str) {
         let start = self.span.get("start_time").and_then(Value::as_u64).unwrap_or(time);
         let end = time.max(start);
         self.span.insert("end_time".into(), end.into());
         self.span.insert("duration_ms".into(), ((end - start) as f64 / 1e6).into());
-        self.span.insert("status".into(), status::ERROR.into());
-        self.span.insert("status_message".into(), message.into());
+        self.span.insert("status".into(), status.into());
     }
 }
 

@@ -17,22 +17,25 @@ mod offspring;
 mod oom;
 mod orphans;
 mod spawn;
+mod start;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod watch;
 mod young;
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use self::birth::Newborn;
+use self::birth::{Birth, Newborn};
 use self::crew::Crew;
 use self::ending::Ending;
 use self::kin::Identity;
@@ -43,6 +46,7 @@ pub(crate) use self::orphans::Leader;
 pub use self::orphans::Neighbours;
 use self::orphans::{Orphans, Whose};
 use self::spawn::{Inherited, Program};
+use self::start::Start;
 use self::stream::Stream;
 use self::watch::{EndSignal, Seen, Watcher};
 use self::young::{Need, Young};
@@ -51,12 +55,14 @@ use super::executor::{
     AttemptEnd, AttemptEvent, AttemptSpec, Executor, Exit, Fate, Fault, Finished, Hears, LaunchError, OutputLost,
     RunningAttempt, TreeMemory,
 };
-use super::process::{collect, own_peak_memory, signal_attempt, signal_group, wait_for_end};
+use super::process::{collect, signal_attempt, signal_group, wait_for_end};
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::error_type;
 
 /// Attempts that the dispatcher watches itself at the same time; with more, looking at them all would take its time.
 const MOST_YOUNG: usize = 8;
+/// How often it is looked whether the output of one that has ended has its end, too.
+const PAUSE: Duration = Duration::from_micros(500);
 /// What a shell exits with when what it ran was killed: 128 and the signal's number.
 const SHELL_KILLED: i32 = 128 + libc::SIGKILL;
 
@@ -72,6 +78,10 @@ pub struct LocalExecutor {
     /// Somebody calls `attend`.
     attended: bool,
     young: Vec<Young>,
+    /// Those that have ended, until their output has.
+    closing: Vec<Young>,
+    /// Starts that may go on.
+    starts: Vec<Rc<Start>>,
     /// The second is what the process's start gave.
     end_signal: fn(Pid, Option<OwnedFd>) -> io::Result<EndSignal>,
 }
@@ -88,6 +98,8 @@ impl LocalExecutor {
             inherited: Inherited::own(),
             attended: false,
             young: Vec::new(),
+            closing: Vec::new(),
+            starts: Vec::new(),
             end_signal: EndSignal::of,
         }
     }
@@ -111,13 +123,24 @@ impl Executor for LocalExecutor {
         let fail = |source| LaunchError { program: spawn::name(spec.command), source };
         let oom_before = self.oom.before();
         let program = Program::of(spec.command, spec.workdir, &spec.env);
-        let (leader, (pidfd, pipes)) = match Leader::launch(|| start(&program, &mut self.inherited)) {
+        let (leader, (pidfd, birth, pipes)) = match Leader::launch(|| start(&program, &mut self.inherited)) {
             Ok(started) => started,
-            Err(source) => return Err(fail(explain(source, &spec))),
+            Err(source) => return Err(fail(explain(source, spec.workdir))),
         };
         let pid = leader.0;
-        // After the start: the copy of the host that the child began as can't have been larger than this.
-        let floor = own_peak_memory();
+        let start = Rc::new(Start::new(birth));
+        let is_young = self.attended && self.young.len() < MOST_YOUNG;
+        if is_young {
+            self.starts.push(Rc::clone(&start));
+        } else {
+            // Nobody looks after it later, and no thread is to take the host's memory for the attempt's.
+            start.wait();
+            if let Some(error) = start.take_error() {
+                wait_for_end(pid);
+                drop(collect(pid));
+                return Err(fail(explain(error, spec.workdir)));
+            }
+        }
         let seen = Arc::new(OnceLock::new());
         let watched = (self.end_signal)(pid, pidfd).and_then(|end| {
             let [(out, to_out), (err, to_err)] = pipes;
@@ -140,8 +163,8 @@ impl Executor for LocalExecutor {
             let told = Told { hears: Some(hears), pid, clock: self.clock };
             let young = Young { watcher, told, seen: Arc::clone(&seen), until: Instant::now() + FIRST };
             // For this one, and for each that may need one later.
-            self.crew.reserve(self.young.len() + 1)?;
-            if self.attended && self.young.len() < MOST_YOUNG {
+            self.crew.reserve(self.young.len() + self.closing.len() + 1)?;
+            if is_young {
                 self.young.push(young);
                 return Ok(());
             }
@@ -149,12 +172,14 @@ impl Executor for LocalExecutor {
         });
         if let Err(error) = watched {
             // Without a watcher nobody would ever know that it ended.
+            start.wait();
             signal_group(pid, Signal::KILL);
             wait_for_end(pid);
             drop(collect(pid));
             return Err(fail(error));
         }
-        Ok(Box::new(LocalAttempt { leader, floor, killed: false, seen }))
+        let (program, workdir) = (spawn::name(spec.command), spec.workdir.to_owned());
+        Ok(Box::new(LocalAttempt { leader, start, program, workdir, killed: false, seen }))
     }
 
     fn attended(&mut self) {
@@ -162,26 +187,26 @@ impl Executor for LocalExecutor {
     }
 
     fn attend(&mut self, bell: &Bell, until: Option<Instant>) -> bool {
-        let Some(until) = self.young.iter().map(|young| young.until).chain(until).min() else { return false };
-        if self.young.is_empty() {
+        if self.young.is_empty() && self.closing.is_empty() {
             return false;
         }
+        self.starts.retain(|start| !start.look());
+        if self.close_ended() {
+            return true;
+        }
+        let again = (!self.closing.is_empty()).then(|| Instant::now() + PAUSE);
+        let Some(until) = self.young.iter().map(|young| young.until).chain(until).chain(again).min() else {
+            return true;
+        };
         let (rang, states) = young::wait(&self.young, bell, until);
         bell.hush(rang);
         let is_old = |young: &Young| young.until <= Instant::now();
-        for (young, state) in std::mem::take(&mut self.young).into_iter().zip(states) {
-            let grown = match state {
-                Need::Ended => young.end_at_once().err(),
-                Need::Heard => Some(young),
-                Need::Nothing if is_old(&young) => Some(young),
-                Need::Nothing => {
-                    self.young.push(young);
-                    None
-                }
-            };
-            if let Some(young) = grown {
-                // There is a thread for each of them.
-                drop(young.grow_up(&self.crew));
+        for (mut young, state) in std::mem::take(&mut self.young).into_iter().zip(states) {
+            match state {
+                Need::Ended if young.end() => self.closing.push(young),
+                Need::Ended | Need::Heard => self.grow_up(young),
+                Need::Nothing if is_old(&young) => self.grow_up(young),
+                Need::Nothing => self.young.push(young),
             }
         }
         true
@@ -192,15 +217,39 @@ impl Executor for LocalExecutor {
     }
 }
 
-/// What is held of a process that has started: what tells of its end, if the start gave that, and its output streams.
-type Held = (Option<OwnedFd>, [(PipeReader, PipeWriter); 2]);
+impl LocalExecutor {
+    /// Tells of those that have ended and whose output has; whether there were any.
+    fn close_ended(&mut self) -> bool {
+        let before = self.closing.len();
+        for young in std::mem::take(&mut self.closing) {
+            match young.close() {
+                Ok(()) => {}
+                // Until it has its program, what starts holds all of the host's files, and so the output of others open.
+                Err(young) if !self.starts.is_empty() => self.closing.push(young),
+                Err(young) => self.grow_up(young),
+            }
+        }
+        self.closing.len() < before
+    }
+
+    fn grow_up(&mut self, young: Young) {
+        // No thread is to take the host's memory for the attempt's.
+        self.starts.drain(..).for_each(|start| start.wait());
+        // There is a thread for each of them.
+        drop(young.grow_up(&self.crew));
+    }
+}
+
+/// What is held of a process that has started: what tells of its end, if the start gave that, its start as far as that goes
+/// on, and its output streams.
+type Held = (Option<OwnedFd>, Option<Birth>, [(PipeReader, PipeWriter); 2]);
 
 /// Starts it, with a pipe from each of its output streams. From here on the process is known by its id alone: the
 /// dispatcher collects it.
 fn start(program: &Program<'_>, inherited: &mut Inherited) -> io::Result<(Pid, Held)> {
     let (out, err) = (io::pipe()?, io::pipe()?);
-    let Newborn { pid, pidfd } = program.start(inherited, out.1.as_fd(), err.1.as_fd())?;
-    Ok((pid, (pidfd, [out, err])))
+    let Newborn { pid, pidfd, birth } = program.start(inherited, out.1.as_fd(), err.1.as_fd())?;
+    Ok((pid, (pidfd, birth, [out, err])))
 }
 
 /// Tells the dispatcher of the end, even if the watcher fails: else it would wait for ever.
@@ -211,6 +260,10 @@ struct Told {
 }
 
 impl Told {
+    fn succeeded(&mut self, time: UnixNanos) {
+        self.hears.iter_mut().for_each(|hears| hears(AttemptEvent::Succeeded(time)));
+    }
+
     fn tell(&mut self, time: UnixNanos) {
         if let Some(mut hears) = self.hears.take() {
             hears(AttemptEvent::Ended(time));
@@ -229,16 +282,19 @@ impl Drop for Told {
 }
 
 /// The system does not say which of the two files is missing.
-fn explain(source: io::Error, spec: &AttemptSpec<'_>) -> io::Error {
-    if source.kind() == io::ErrorKind::NotFound && !spec.workdir.is_dir() {
-        return io::Error::other(format!("its working folder {} is not there", spec.workdir.display()));
+fn explain(source: io::Error, workdir: &Path) -> io::Error {
+    if source.kind() == io::ErrorKind::NotFound && !workdir.is_dir() {
+        return io::Error::other(format!("its working folder {} is not there", workdir.display()));
     }
     source
 }
 
 struct LocalAttempt {
     leader: Leader,
-    floor: u64,
+    start: Rc<Start>,
+    /// What it was to run, and where.
+    program: String,
+    workdir: PathBuf,
     /// We sent KILL.
     killed: bool,
     /// Set before the dispatcher hears of the end.
@@ -262,26 +318,31 @@ impl RunningAttempt for LocalAttempt {
     }
 
     fn finish(self: Box<Self>) -> Finished {
-        let fate = self.end().map_or_else(
-            |error| {
-                let message = format!("the system does not say how it ended: {error}");
-                Fate::Fault(Fault { cause: error_type::INTERNAL, message, again: None })
-            },
-            Fate::Ended,
-        );
+        let end = self.end();
+        let fault = |cause, message| Fate::Fault(Fault { cause, message, again: None });
+        let fate = match (self.start.take_error(), end) {
+            (Some(error), _) => {
+                let error = LaunchError { source: explain(error, &self.workdir), program: self.program };
+                fault(error_type::SPAWN_FAILED, error.to_string())
+            }
+            (None, Ok(end)) => Fate::Ended(end),
+            (None, Err(error)) => fault(error_type::INTERNAL, format!("the system does not say how it ended: {error}")),
+        };
         Finished { fate, elsewhere: Vec::new() }
     }
 }
 
 impl LocalAttempt {
     fn end(&self) -> io::Result<AttemptEnd> {
+        // It has ended, so its start has.
+        self.start.wait();
         let end = collect(self.leader.0)?;
         let failed = Seen {
             lost: Some(OutputLost { bytes: 0, error: "the thread that writes the logs failed".into() }),
             ..Seen::default()
         };
         let seen = self.seen.get().unwrap_or(&failed);
-        let peak_memory_is_bound = end.peak_memory <= self.floor;
+        let peak_memory_is_bound = end.peak_memory <= self.start.floor();
         let one = if peak_memory_is_bound { 0 } else { end.peak_memory };
         Ok(AttemptEnd {
             exit: end.exit,

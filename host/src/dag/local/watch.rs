@@ -92,6 +92,8 @@ pub(super) struct Watcher {
 pub(super) struct Seen {
     pub(super) tree: Option<TreeMemory>,
     pub(super) io: Option<IoBytes>,
+    /// The system says that it succeeded.
+    pub(super) well: bool,
     /// Whether the kernel killed somebody for want of memory meanwhile; not asked for after a success.
     pub(super) oom_rose: Option<bool>,
     pub(super) redactions: u64,
@@ -117,12 +119,19 @@ impl Watcher {
         self.close(left_open)
     }
 
-    /// The same for an attempt that has ended. Does not wait: where there would be something to wait for, because there is
-    /// output, or somebody is left, the watcher comes back and has to be [`run`](Self::run).
-    pub(super) fn end_at_once(mut self: Box<Self>) -> Result<(UnixNanos, Seen), Box<Self>> {
+    /// Notes that it has ended. `None`: it left processes behind, which a thread has to end; else when that was, if it succeeded
+    /// and all that it said is in the logs.
+    pub(super) fn end(&mut self) -> Option<Option<UnixNanos>> {
         self.note_end();
-        let done = self.ending.as_ref().is_none_or(|ending| ending.wait().is_none()) && self.is_silent();
-        if done { Ok(self.close(false)) } else { Err(self) }
+        let is_alone = self.ending.as_ref().is_none_or(|ending| ending.wait().is_none());
+        let said_all = || self.streams_are(|now| (now - PollFlags::HUP).is_empty());
+        is_alone.then(|| self.ended.as_ref().filter(|(_, seen)| seen.well && said_all()).map(|(time, _)| *time))
+    }
+
+    /// The same as [`run`](Self::run) for an attempt whose end was noted and that left nobody behind. Does not wait: where its output
+    /// has no end yet, the watcher comes back, and has to be run, or asked again.
+    pub(super) fn close_at_once(self: Box<Self>) -> Result<(UnixNanos, Seen), Box<Self>> {
+        if self.is_silent() { Ok(self.close(false)) } else { Err(self) }
     }
 
     /// What becomes readable when it needs somebody: its end, its output.
@@ -132,10 +141,14 @@ impl Watcher {
 
     /// Whether both streams have ended and hold nothing.
     fn is_silent(&self) -> bool {
+        self.streams_are(|now| now == PollFlags::HUP)
+    }
+
+    /// Whether both streams, as far as they are open, are so now.
+    fn streams_are(&self, so: impl Fn(PollFlags) -> bool) -> bool {
         let open = self.streams.iter().filter_map(Stream::source);
         let mut files: Vec<PollFd<'_>> = open.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)).collect();
-        poll(&mut files, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
-            && files.iter().all(|file| file.revents() == PollFlags::HUP)
+        poll(&mut files, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok() && files.iter().all(|file| so(file.revents()))
     }
 
     /// It has ended: looks at what it leaves, and ends that.
@@ -146,8 +159,10 @@ impl Watcher {
         // What a stage leaves behind in its group ends with it. The leader is not collected yet, so the group's id can't
         // belong to anybody else.
         signal_group(self.pid, Signal::KILL);
-        let mut seen = Seen { tree: self.tree.result(), io: io_bytes(self.pid), ..Seen::default() };
-        if ended_well(self.pid) == Some(false) {
+        let mut seen = Seen { tree: self.tree.result(), ..Seen::default() };
+        let well = ended_well(self.pid);
+        seen.well = well == Some(true);
+        if well == Some(false) {
             seen.oom_rose = self.oom.rose(self.oom_before, self.pid);
         }
         self.ending = self.orphans.take().map(|(orphans, identity)| {
@@ -160,7 +175,9 @@ impl Watcher {
     /// Waits for what is being ended, and writes the rest of the output.
     fn close(self, left_open: bool) -> (UnixNanos, Seen) {
         let (time, seen) = self.ended.unwrap_or_else(|| (self.clock.now(), Seen::default()));
-        let mut seen = Seen { left_open, escaped: self.ending.map(Ending::finish), ..seen };
+        // It is not collected yet, so that the system still knows.
+        let io = io_bytes(self.pid);
+        let mut seen = Seen { io, left_open, escaped: self.ending.map(Ending::finish), ..seen };
         for stream in self.streams {
             let end = stream.finish();
             seen.redactions += end.redactions;

@@ -42,10 +42,17 @@ impl Young {
         }))
     }
 
-    /// It has ended; comes back if a thread has to wait for what it leaves.
-    pub(super) fn end_at_once(self) -> Result<(), Self> {
+    /// It has ended. False: a thread has to end what it left.
+    pub(super) fn end(&mut self) -> bool {
+        let ended = self.watcher.end();
+        ended.flatten().into_iter().for_each(|time| self.told.succeeded(time));
+        ended.is_some()
+    }
+
+    /// The last of one that has ended and left nobody; comes back where its output has no end yet.
+    pub(super) fn close(self) -> Result<(), Self> {
         let Self { watcher, mut told, seen, until } = self;
-        match watcher.end_at_once() {
+        match watcher.close_at_once() {
             Ok((time, what)) => {
                 // As above.
                 let _ = seen.set(what);
