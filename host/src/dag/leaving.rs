@@ -28,8 +28,11 @@ impl DagRunner<'_> {
 
     /// Puts one on record.
     pub(super) fn see_off(&mut self, attempt: Running, time: UnixNanos) {
-        if let Some(ended) = self.conclude(attempt, time, true) {
-            self.end_stage_span(&ended);
-        }
+        let telemetry = self.context.telemetry;
+        telemetry.together(|| {
+            if let Some(ended) = self.conclude(attempt, time, true) {
+                self.end_stage_span(&ended);
+            }
+        });
     }
 }

@@ -53,6 +53,12 @@ pub(super) struct Shared {
     waker: Option<Box<dyn Fn() + Send>>,
 }
 
+/// A span of the host that ended and is to be recorded.
+pub(super) struct Ended {
+    line: Vec<u8>,
+    counts: Counts,
+}
+
 /// What [`ForensicSpanExporter::save`] wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
@@ -149,10 +155,20 @@ impl ForensicSpanExporter {
     /// Where it could not be written. It is kept in memory if there is room, else counted as lost; [`save`](Self::save)
     /// tries again and says what is lost.
     pub fn record(&self, span: &SpanData) -> io::Result<()> {
+        self.record_all(vec![self.ended(span)?])
+    }
+
+    /// A finished span of the host, as it will be recorded.
+    pub(super) fn ended(&self, span: &SpanData) -> io::Result<Ended> {
         let (line, counts) = plain::line(span, About::End, &self.caps, &self.redactor)?;
+        Ok(Ended { line, counts })
+    }
+
+    /// Records several with one write; else as [`record`](Self::record).
+    pub(super) fn record_all(&self, spans: Vec<Ended>) -> io::Result<()> {
         let mut shared = self.lock();
-        shared.ended += 1;
-        shared.put_counted(counts, line)
+        shared.ended += spans.len() as u64;
+        shared.put_all(spans)
     }
 
     /// Records a span that came from elsewhere. One that waits for room on the disk is no error: its sender need not
@@ -277,13 +293,20 @@ impl Shared {
     }
 
     fn put_counted(&mut self, counts: Counts, line: Vec<u8>) -> io::Result<()> {
+        self.put_all(vec![Ended { line, counts }])
+    }
+
+    fn put_all(&mut self, spans: Vec<Ended>) -> io::Result<()> {
         let ledger = &mut self.ledger;
-        ledger.redactions += counts.masked;
-        ledger.truncations += counts.truncated;
-        ledger.dropped_attributes += counts.dropped.attributes;
-        ledger.dropped_events += counts.dropped.events;
-        ledger.dropped_links += counts.dropped.links;
-        let appended = self.journal.append(counts.start_time, line).map_err(|(error, lost)| {
+        for Ended { counts, .. } in &spans {
+            ledger.redactions += counts.masked;
+            ledger.truncations += counts.truncated;
+            ledger.dropped_attributes += counts.dropped.attributes;
+            ledger.dropped_events += counts.dropped.events;
+            ledger.dropped_links += counts.dropped.links;
+        }
+        let lines = spans.into_iter().map(|span| (span.counts.start_time, span.line)).collect();
+        let appended = self.journal.append_all(lines).map_err(|(error, lost)| {
             self.failed.get_or_insert_with(|| error.to_string());
             self.lose(lost);
             error

@@ -164,6 +164,28 @@ impl Journal {
         }
     }
 
+    /// The same for several, with one write.
+    pub(super) fn append_all(&mut self, lines: Vec<(u64, Vec<u8>)>) -> Result<(), (io::Error, Vec<Lost>)> {
+        if lines.len() > 1 && self.held.is_empty() {
+            let text = lines.iter().map(|(_, line)| &**line).collect::<Vec<_>>().concat();
+            // Where there is no room for all there may be for some: these are tried one by one below.
+            if self.write(&text).is_ok() {
+                for (start_time, line) in lines {
+                    self.note(start_time, line.len());
+                    self.end += line.len() as u64;
+                }
+                return Ok(());
+            }
+        }
+        let mut failed: Option<(io::Error, Vec<Lost>)> = None;
+        for (start_time, line) in lines {
+            if let Err((error, lost)) = self.append(start_time, line) {
+                failed.get_or_insert_with(|| (error, Vec::new())).1.extend(lost);
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
     fn hold(&mut self, start_time: u64, line: Vec<u8>) -> Vec<Lost> {
         let mut lost = Vec::new();
         self.held_bytes += line.len();

@@ -1,6 +1,7 @@
 //! One run's tracer provider, and the spans that the host itself makes.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use opentelemetry_sdk::trace::{
     Sampler, SdkTracer, SdkTracerProvider, Span as SdkSpan, SpanData, SpanLimits, SpanProcessor,
 };
 
+use super::exporter::Ended;
 use super::{ForensicSpanExporter, SaveError, Saved};
 use crate::clock::{UnixNanos, system_time};
 use crate::conventions::{attr, kind as span};
@@ -28,6 +30,11 @@ const LIMITS: SpanLimits = SpanLimits {
     max_attributes_per_event: 128,
     max_attributes_per_link: 128,
 };
+
+thread_local! {
+    /// Spans that ended in this thread and are to be recorded together.
+    static TOGETHER: RefCell<Option<Vec<Ended>>> = const { RefCell::new(None) };
+}
 
 /// The telemetry of one run: a provider of its own that writes to the run's exporter only. Dropping it ends it.
 #[derive(Debug)]
@@ -132,6 +139,17 @@ impl RunTelemetry {
         self.exporter.note_starts([first, second].into_iter().filter_map(|span| span.span.exported_data()));
     }
 
+    /// Records the spans that end in this thread during `work` with one write.
+    pub(crate) fn together<T>(&self, work: impl FnOnce() -> T) -> T {
+        let outer = TOGETHER.replace(Some(Vec::new()));
+        let done = work();
+        if let Some(spans) = TOGETHER.replace(outer) {
+            // Counted there, and told by `save`.
+            drop(self.exporter.record_all(spans));
+        }
+        done
+    }
+
     /// Saves what was recorded so far as `name`; see [`ForensicSpanExporter::save`].
     ///
     /// # Errors
@@ -198,8 +216,17 @@ impl SpanProcessor for ForensicProcessor {
     }
 
     fn on_end(&self, span: SpanData) {
-        // Counted there, and told by `save`.
-        drop(self.0.record(&span));
+        if let Ok(ended) = self.0.ended(&span) {
+            let alone = TOGETHER.with_borrow_mut(|spans| match spans {
+                Some(spans) => {
+                    spans.push(ended);
+                    None
+                }
+                None => Some(ended),
+            });
+            // Counted there, and told by `save`.
+            alone.into_iter().for_each(|ended| drop(self.0.record_all(vec![ended])));
+        }
         if span.attributes.iter().any(|pair| pair.key.as_str() == attr::TASK_NAME) {
             self.0.sync_soon();
         }

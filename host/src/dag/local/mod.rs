@@ -191,7 +191,7 @@ impl Executor for LocalExecutor {
             return false;
         }
         self.starts.retain(|start| !start.look());
-        if self.close_ended() {
+        if self.close_ended(bell) {
             return true;
         }
         let again = (!self.closing.is_empty()).then(|| Instant::now() + PAUSE);
@@ -219,17 +219,23 @@ impl Executor for LocalExecutor {
 
 impl LocalExecutor {
     /// Tells of those that have ended and whose output has; whether there were any.
-    fn close_ended(&mut self) -> bool {
-        let before = self.closing.len();
+    fn close_ended(&mut self, bell: &Bell) -> bool {
+        let mut closed = Vec::new();
         for young in std::mem::take(&mut self.closing) {
             match young.close() {
-                Ok(()) => {}
+                Ok(end) => closed.push(end),
                 // Until it has its program, what starts holds all of the host's files, and so the output of others open.
                 Err(young) if !self.starts.is_empty() => self.closing.push(young),
                 Err(young) => self.grow_up(young),
             }
         }
-        self.closing.len() < before
+        if closed.is_empty() {
+            return false;
+        }
+        // Whom they are told need not be woken.
+        bell.hush(false);
+        closed.into_iter().for_each(|(mut told, time)| told.tell(time));
+        true
     }
 
     fn grow_up(&mut self, young: Young) {

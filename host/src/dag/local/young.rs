@@ -11,6 +11,7 @@ use super::super::bell::Bell;
 use super::Told;
 use super::crew::Crew;
 use super::watch::{Seen, Watcher};
+use crate::clock::UnixNanos;
 
 /// An attempt that the dispatcher watches.
 pub(super) struct Young {
@@ -49,15 +50,14 @@ impl Young {
         ended.is_some()
     }
 
-    /// The last of one that has ended and left nobody; comes back where its output has no end yet.
-    pub(super) fn close(self) -> Result<(), Self> {
-        let Self { watcher, mut told, seen, until } = self;
+    /// The last of one that has ended and left nobody: whom to tell, and when that was. Comes back where its output has no end yet.
+    pub(super) fn close(self) -> Result<(Told, UnixNanos), Self> {
+        let Self { watcher, told, seen, until } = self;
         match watcher.close_at_once() {
             Ok((time, what)) => {
                 // As above.
                 let _ = seen.set(what);
-                told.tell(time);
-                Ok(())
+                Ok((told, time))
             }
             Err(watcher) => Err(Self { watcher, told, seen, until }),
         }
