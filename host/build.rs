@@ -1,10 +1,12 @@
 //! Compiles the first-party plugins from source and embeds them: `builtin:NAME`. Embeds what `plugin new` writes: the
-//! templates, the SDK's source and the WIT. Bundles the dashboard's script and style sheet.
+//! templates, the SDK's source and the WIT. Bundles the dashboard's script and style sheet. Tells the linker an order.
 
 #[path = "build/bundle.rs"]
 mod bundle;
 #[path = "build/minify.rs"]
 mod minify;
+#[path = "build/order.rs"]
+mod order;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,9 @@ fn main() {
     let made = bundle_dashboard(&workspace.join("host/dashboard"), &out)
         .and_then(|()| embed(&workspace, &out))
         .and_then(|()| embed_templates(&workspace, &out));
+    for argument in order::arguments(&workspace.join("host/build/link-order.txt"), &out) {
+        println!("cargo::rustc-link-arg-bins={argument}");
+    }
     if let Err(why) = made {
         println!("cargo::error={}", why.replace('\n', "\ncargo::error="));
     }
