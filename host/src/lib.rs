@@ -5,6 +5,7 @@
 
 mod accept;
 pub mod authoring;
+mod beside;
 pub mod builtins;
 pub mod ci;
 pub mod cli;

@@ -100,7 +100,7 @@ pub fn main() -> ExitCode {
 /// glibc gives every thread a heap of its own that never shrinks; a few megabytes each for threads that mostly wait.
 fn one_heap() {
     #[cfg(target_env = "gnu")]
-    allocator(libc::M_ARENA_MAX, 1);
+    allocator(libc::M_ARENA_MAX, 2);
 }
 
 /// For what stays a long time: glibc keeps large blocks once some were freed, where spans come in floods two megabytes that nobody

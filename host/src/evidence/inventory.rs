@@ -17,6 +17,7 @@ use super::entry::{FileEntry, Kind, name_text};
 use super::signature::SIGNATURE;
 use crate::directory::RECORD;
 use crate::files::hex;
+use crate::beside::Place;
 use crate::phases;
 
 /// A file that changes while it is read is read this often.
@@ -49,11 +50,14 @@ pub fn inventory(dir: &Dir) -> io::Result<Vec<FileEntry>> {
 /// As there.
 pub(super) fn inventory_beside<T>(dir: &Dir, later: &str, work: impl FnOnce() -> T) -> (io::Result<Vec<FileEntry>>, T) {
     let phase = phases::innermost();
+    let place = Place::here();
     thread::scope(|scope| {
         let early = thread::Builder::new().name("evidence".into()).spawn_scoped(scope, move || {
+            place.leave();
             phases::enter(phase);
             phases::within("take the evidence of what is written", || list(dir, &|name| name != later))
         });
+        thread::yield_now();
         let made = work();
         let entries = match early {
             Ok(thread) => phases::within("take the evidence", || {

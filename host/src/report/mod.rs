@@ -49,10 +49,9 @@ pub(crate) use reading::read_sections;
 pub use baseline::{Baseline, Change, SAMPLES_MAX, SAMPLES_MIN, Typical};
 
 use std::borrow::Cow;
-use std::panic::resume_unwind;
-use std::thread;
 
-use crate::phases::{self, within};
+use crate::beside::beside;
+use crate::phases::within;
 use crate::plugin::LogLine;
 use crate::plugin::document::{Document, Severity};
 use crate::trace::{Columns, Inside, Run, Summary};
@@ -256,26 +255,8 @@ pub fn render(input: &ReportInput<'_>) -> Rendered {
     };
     let html = || within("draw the HTML", || html::report(input, columns.map(Cow::Borrowed), &Home::default()));
     // The page takes about as long as all else.
-    let ((sections, markdown, json), html) = beside(texts, html);
+    let ((sections, markdown, json), html) = beside("draw", texts, html);
     Rendered { markdown, html, json, sections, findings, text: None }
-}
-
-/// Does two things at the same time, the second in a thread of its own; where the system has none for it, one after the other.
-fn beside<A, B: Send>(here: impl FnOnce() -> A, there: impl Fn() -> B + Sync) -> (A, B) {
-    let phase = phases::innermost();
-    thread::scope(|scope| {
-        let work = || {
-            phases::enter(phase);
-            there()
-        };
-        let thread = thread::Builder::new().name("draw".into()).spawn_scoped(scope, work);
-        let made = here();
-        let other = match thread {
-            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-            Err(_) => there(),
-        };
-        (made, other)
-    })
 }
 
 /// Draws the HTML page alone, wherever it stands.

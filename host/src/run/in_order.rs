@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 use std::{io, thread};
 
+use crate::beside::Place;
 use crate::phases;
 
 /// How often somebody looks whether it should go on.
@@ -27,12 +28,17 @@ pub(super) fn in_order<I: Sync, R: Send>(
     let next = AtomicUsize::new(0);
     let (sender, results) = mpsc::channel();
     let caller = phases::innermost();
+    let place = Place::here();
     thread::scope(|scope| {
         let (next, work) = (&next, &work);
         let mut started = 0;
-        for _ in 0..threads.min(items.len()) {
+        for number in 0..threads.min(items.len()) {
             let sender = sender.clone();
             let run = move || {
+                // The first takes the place of this one, which waits.
+                if number > 0 {
+                    place.leave();
+                }
                 phases::enter(caller);
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);

@@ -20,6 +20,7 @@ use super::guest_spans::GuestCall;
 use super::in_order::in_order;
 use super::loading::Loader;
 use super::record::{RUNNING, RecordError, ReportRecord, RunRecord};
+use crate::beside::beside;
 use crate::clock::{Clock, UnixNanos, nanos};
 use crate::conventions::{attr, error_type, kind};
 use crate::dag::Stop;
@@ -43,6 +44,8 @@ const TAIL_BYTES: u64 = 16 << 10;
 const TAILS: usize = 20;
 /// Report stages that are called at once: each may take the memory that its limits allow.
 const CALLS: usize = 2;
+/// So many spans are worth a second thread.
+const MANY_SPANS: usize = 1000;
 /// Name of the whole report, without its ending.
 const REPORT: &str = "forensic_report";
 
@@ -386,10 +389,18 @@ impl Gathered {
             Err(why) => (None, Some(why)),
         };
         let run = trace.as_ref().map(Run::of);
-        let summary = trace.as_ref().zip(run.as_ref()).map(|(trace, run)| Arc::new(summarize_run(trace, run)));
-        let inside = trace.as_ref().zip(run.as_ref()).map(|(trace, run)| inside(trace, run));
-        let columns = trace.as_ref().zip(run.as_ref()).zip(summary.as_deref());
-        let columns = columns.map(|((trace, run), summary)| Columns::of(trace, run, summary));
+        let both = trace.as_ref().zip(run.as_ref());
+        let metrics = || {
+            let summary = both.map(|(trace, run)| Arc::new(summarize_run(trace, run)));
+            let columns = both.zip(summary.as_deref());
+            let columns = columns.map(|((trace, run), summary)| Columns::of(trace, run, summary));
+            (summary, columns)
+        };
+        let told = || both.map(|(trace, run)| inside(trace, run));
+        let ((summary, columns), inside) = match &trace {
+            Some(trace) if trace.len() > MANY_SPANS => beside("metrics", metrics, told),
+            _ => (metrics(), told()),
+        };
         // Secrets in the spans were masked when they were written; logs are shown, so they are masked now.
         let (tails, masked) = run.as_ref().map(|run| log_tails(directory, run, redactor)).unwrap_or_default();
         let masked_in_spans =
