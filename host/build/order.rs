@@ -21,7 +21,12 @@ fn links(arguments: &[String], out: &Path) -> bool {
     }
     let mut probe = Command::new(compiler);
     probe.arg(&source).arg("-o").arg(out.join("linker_probe")).arg("--target").arg(target);
-    probe.args(env::var("CARGO_ENCODED_RUSTFLAGS").iter().flat_map(|flags| flags.split('\x1f')).filter(|flag| !flag.is_empty()));
+    probe.args(
+        env::var("CARGO_ENCODED_RUSTFLAGS")
+            .iter()
+            .flat_map(|flags| flags.split('\x1f'))
+            .filter(|flag| !flag.is_empty()),
+    );
     if let Some(linker) = env::var_os("RUSTC_LINKER") {
         let mut option = std::ffi::OsString::from("-Clinker=");
         option.push(linker);

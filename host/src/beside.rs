@@ -62,3 +62,28 @@ fn processor() -> Option<usize> {
     // SAFETY: it takes no pointer and changes nothing.
     usize::try_from(unsafe { libc::sched_getcpu() }).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_are_done_and_a_panic_of_either_is_passed_on() {
+        assert_eq!(beside("test", || 1, || "two"), (1, "two"));
+        let panics = |here: bool, there: bool| {
+            std::panic::catch_unwind(|| beside("test", || assert!(!here), || assert!(!there))).is_err()
+        };
+        assert_eq!([panics(false, false), panics(true, false), panics(false, true)], [false, true, true]);
+    }
+
+    #[test]
+    fn a_thread_that_went_elsewhere_may_run_everywhere() {
+        let all = sched_getaffinity(None).unwrap();
+        let place = Place::here();
+        let after = thread::spawn(move || {
+            place.leave();
+            sched_getaffinity(None).unwrap()
+        });
+        assert_eq!(after.join().unwrap(), all);
+    }
+}

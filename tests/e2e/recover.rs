@@ -101,6 +101,47 @@ fn kill_once(text: &str, stages: &[(String, Vec<String>)], after: Duration, kill
 }
 
 #[test]
+fn a_stage_whose_end_was_not_noted_succeeded_if_one_that_needs_it_started() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "killed"
+        [stages.first]
+        run = "true"
+        [stages.second]
+        run = "touch $FORENSIC_DATA_DIR/on; sleep 5"
+        needs = ["first"]
+        "#,
+    );
+    let mut child = bench.start();
+    wait_until("the second stage", || bench.run_dir().join("data/on").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The second starts before the first is put on record: a host that is killed in between leaves this.
+    let text = bench.read("data/forensic_trace.ndjson");
+    let is_end = |line: &serde_json::Value| line["attributes"]["forensic.stage.id"] == "first";
+    let is_left = |line: &&str| !is_end(&serde_json::from_str(line).unwrap());
+    let left: Vec<&str> = text.lines().filter(is_left).collect();
+    assert_eq!(left.len() + 2, text.lines().count(), "an attempt and a stage");
+    std::fs::write(bench.run_dir().join("data/forensic_trace.ndjson"), left.join("\n") + "\n").unwrap();
+
+    let recovered = bench.call(&["recover", "R"]);
+    assert_eq!(recovered.code, Some(0), "{}", recovered.stderr);
+    let trace = bench.trace();
+    assert_eq!((trace.result("first"), trace.result("second")), ("success", "cancellation"));
+    let started = trace.stage("second")["start_time"].as_u64().unwrap();
+    for span in [trace.stage("first"), trace.attempts("first")[0]] {
+        assert_eq!(span["end_time"].as_u64(), Some(started));
+        assert_eq!(span["status"], "Success");
+        assert_eq!(span.get("status_message"), None);
+        assert_eq!(span["attributes"]["forensic.inferred"], true);
+        assert_eq!(span["attributes"].get("error.type"), None);
+    }
+    assert_eq!(trace.stage("first")["attributes"]["forensic.attempts"], 1);
+    assert_eq!(bench.json("run.json")["stages"]["success"], 1);
+}
+
+#[test]
 fn a_killed_run_is_told_as_what_it_was_and_report_recovers_it() {
     let bench = Bench::new(
         r#"

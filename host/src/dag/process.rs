@@ -93,7 +93,7 @@ pub(super) fn collect(pid: Pid) -> io::Result<Collected> {
     })
 }
 
-/// Whether a process that has ended, and has not been collected, ended well. `None`: it is no child of ours.
+/// Whether a process that has ended, and has not been collected, ended well. `None`: it goes on, or is no child of ours.
 pub(super) fn ended_well(pid: Pid) -> Option<bool> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     let status = waitid(WaitId::Pid(pid), options).ok()??;

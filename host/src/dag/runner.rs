@@ -468,7 +468,8 @@ impl<'a> DagRunner<'a> {
             self.allowed += u32::from(may_fail);
             self.cached += u32::from(matches!(ended.how, How::Reused { .. }));
             let passed = result == StageResult::Success || may_fail || matches!(ended.how, How::When);
-            if let (Some(keep), StageResult::Success, How::Ran | How::Leaves) = (self.context.keep, result, &ended.how) {
+            if let (Some(keep), StageResult::Success, How::Ran | How::Leaves) = (self.context.keep, result, &ended.how)
+            {
                 let state = &self.stages[stage];
                 keep.succeeded(stage, time.saturating_sub(state.start), state.attempts, time);
             }

@@ -15,9 +15,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::entry::{FileEntry, Kind, name_text};
 use super::signature::SIGNATURE;
+use crate::beside::Place;
 use crate::directory::RECORD;
 use crate::files::hex;
-use crate::beside::Place;
 use crate::phases;
 
 /// A file that changes while it is read is read this often.

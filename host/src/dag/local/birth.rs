@@ -19,15 +19,18 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use rustix::process::Pid;
-use rustix::thread::futex;
+use rustix::thread::futex::{self, Timespec};
 use syscalls::{Errno, Sysno, syscall};
 
+use super::super::process::ended_well;
 use super::variables::{Environment, List};
 
 /// Bytes of the child's stack. What it does needs some hundred.
 const STACK: usize = 32 << 10;
 /// Bytes below it that nobody may touch: a page, of whatever size.
 const GUARD: usize = 64 << 10;
+/// Between two looks whether it has ended.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 /// What a child ends with that could not become the program; nobody sees it.
 const FAILED: c_int = 127;
 /// Signals have the numbers from 1 to this.
@@ -94,6 +97,7 @@ struct Orders {
 /// The time from a process's first moment until it has left our memory: it has its program, or has failed.
 #[derive(Debug)]
 pub(super) struct Birth {
+    pid: Pid,
     orders: Rc<Orders>,
     /// What it stands on; taken at the end.
     stack: Option<Stack>,
@@ -106,9 +110,10 @@ impl Birth {
     }
 
     fn wait(&self) {
-        while !self.is_over() {
+        // Of one that was ended by a signal that leaves a core, older kernels do not tell.
+        while !self.is_over() && ended_well(self.pid).is_none() {
             // Interrupted, or over by now: it is looked again.
-            let _ = futex::wait(&self.orders.pending, futex::Flags::empty(), 1, None);
+            let _ = futex::wait(&self.orders.pending, futex::Flags::empty(), 1, Some(&LOOK));
         }
     }
 
@@ -149,9 +154,8 @@ impl Cradle {
         // The host ignores it, and that would be inherited.
         let handled = handled.chain([libc::SIGPIPE]).collect();
         // valgrind, by which our instructions are counted, knows no child in our memory beside which we go on.
-        let patient = std::env::var_os("LD_PRELOAD").is_some_and(|libraries| {
-            memchr::memmem::find(libraries.as_bytes(), b"vgpreload").is_some()
-        });
+        let patient = std::env::var_os("LD_PRELOAD")
+            .is_some_and(|libraries| memchr::memmem::find(libraries.as_bytes(), b"vgpreload").is_some());
         Some(Self { stacks: Rc::new(RefCell::new(vec![Stack::new()?])), handled, patient })
     }
 
@@ -191,7 +195,9 @@ impl Cradle {
             give_back(&self.stacks, Some(stack));
             return Err(match (error.raw_os_error(), Rc::into_inner(orders)) {
                 // Flags, or the call, that a sandbox or an emulated kernel does not let through.
-                (Some(libc::EINVAL | libc::EPERM | libc::ENOSYS), Some(orders)) => Stillborn::Refused(Box::new(orders.plan)),
+                (Some(libc::EINVAL | libc::EPERM | libc::ENOSYS), Some(orders)) => {
+                    Stillborn::Refused(Box::new(orders.plan))
+                }
                 _ => Stillborn::Failed(error),
             });
         };
@@ -201,7 +207,7 @@ impl Cradle {
         }
         // SAFETY: the kernel made it for us, if it did.
         let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
-        let birth = Birth { orders, stack: Some(stack), stacks: Rc::clone(&self.stacks) };
+        let birth = Birth { pid, orders, stack: Some(stack), stacks: Rc::clone(&self.stacks) };
         Ok(Newborn { pid, pidfd, birth: Some(birth) })
     }
 }

@@ -148,7 +148,8 @@ impl Watcher {
     fn streams_are(&self, so: impl Fn(PollFlags) -> bool) -> bool {
         let open = self.streams.iter().filter_map(Stream::source);
         let mut files: Vec<PollFd<'_>> = open.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)).collect();
-        poll(&mut files, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok() && files.iter().all(|file| so(file.revents()))
+        poll(&mut files, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
+            && files.iter().all(|file| so(file.revents()))
     }
 
     /// It has ended: looks at what it leaves, and ends that.
