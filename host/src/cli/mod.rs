@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == COMPILE_COMMAND) {
         return compile_child();
     }
-    one_heap();
+    limit_heaps(1);
     // Started by a cluster, not by people; it leaves its parent before it does anything.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == worker::COMMAND) {
         return worker::main();
@@ -68,6 +68,10 @@ pub fn main() -> ExitCode {
         }
     };
     step.next("the command");
+    // The report is drawn by two threads, which would wait for each other where they share a heap.
+    if matches!(arguments.command, Command::Run(_) | Command::Report(_)) {
+        limit_heaps(2);
+    }
     let outcome = match arguments.command {
         Command::Run(ref command) => run::run(command, &arguments.common),
         Command::Validate(ref command) => validate::validate(command, &arguments.common),
@@ -97,10 +101,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// glibc gives every thread a heap of its own that never shrinks; a few megabytes each for threads that mostly wait.
-fn one_heap() {
+/// glibc gives every thread a heap of its own that never shrinks; a few megabytes each for threads that mostly wait. All but the first
+/// grow page by page, so that a large pipeline is read slower there. To be called before there is a second thread.
+fn limit_heaps(most: i32) {
     #[cfg(target_env = "gnu")]
-    allocator(libc::M_ARENA_MAX, 2);
+    allocator(libc::M_ARENA_MAX, most);
+    #[cfg(not(target_env = "gnu"))]
+    let _ = most;
 }
 
 /// For what stays a long time: glibc keeps large blocks once some were freed, where spans come in floods two megabytes that nobody
