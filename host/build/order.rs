@@ -1,5 +1,5 @@
 //! Has the linker put side by side what ordinary commands run (`link-order.txt`, made by tests/bench/link_order.py), so that
-//! a run holds a third as much of the program in memory. Only lld and its like take such a list; others link as they would.
+//! a run holds half as much of the program's code in memory. Only lld and its like take such a list; others link as they would.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

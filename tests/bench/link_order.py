@@ -3,7 +3,7 @@
     python3 tests/bench/link_order.py --record [--binary target/release/forensic-host]
     python3 tests/bench/link_order.py             # how much of the list the binary still has
 
-Of 28 MiB of code a run of a pipeline needs less than two, and left alone these lie all over the file: the kernel brings in the pages
+Of 28 MiB of code a run of a pipeline needs three, and left alone these lie all over the file: the kernel brings in the pages
 around each, so that a run holds three times as much of it in memory. Side by side they share pages. Names that a binary does not
 have are passed over, so that an old list does no harm but loses its use bit by bit: with a new compiler, for names have a hash of
 it in them. Exit code 1: less than half of the names are left.

@@ -3,8 +3,8 @@
 //! Each attempt has a thread beside it (`watch`, `crew`), which passes its output through the redaction filter into the logs
 //! (`stream`), looks at its memory (`memory`) and notices its end. What it leaves behind in its group ends with it, and so
 //! does what left the group (`orphans`, `kin`, `ending`); only then does the dispatcher hear of it. The command itself is
-//! never wrapped. In its first milliseconds, as long as it is silent, the dispatcher watches it itself: a short stage never
-//! costs a thread's waking up.
+//! never wrapped. It starts beside the host (`spawn`, `variables`, `birth`), which learns later how that went (`start`). In its
+//! first milliseconds, as long as it is silent, the dispatcher watches it itself: a short stage never costs a thread's waking up.
 //!
 //! May live here: what is special to processes of this machine. System calls on one process are in `dag::process`.
 
