@@ -28,6 +28,15 @@ pub(crate) fn beside<A, B: Send>(name: &str, here: impl FnOnce() -> A, there: im
     })
 }
 
+/// Has a thread of its own do what will be needed soon; where the system has none for it, whoever needs it does it.
+pub(crate) fn ahead(name: &str, work: fn()) {
+    let place = Place::here();
+    drop(thread::Builder::new().name(name.into()).spawn(move || {
+        place.leave();
+        work();
+    }));
+}
+
 /// The processor of a thread that is about to make another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place(Option<usize>);

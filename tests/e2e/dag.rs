@@ -53,6 +53,39 @@ fn a_diamond_runs_in_order_and_every_stage_sees_where_it_is() {
 }
 
 #[test]
+fn stages_start_with_the_signals_that_the_host_was_started_with() {
+    // The second is started by the standard library: its own PATH is searched.
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "signals"
+        [stages.a]
+        command = ["/bin/grep", "SigBlk", "/proc/self/status"]
+        [stages.b]
+        command = ["grep", "SigBlk", "/proc/self/status"]
+        env = { PATH = "/usr/bin:/bin" }
+        needs = ["a"]
+        "#,
+    );
+    let ran = bench.run();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for stage in ["a", "b"] {
+        assert_eq!(bench.read(&format!("logs/{stage}/1.out.log")), "SigBlk:\t0000000000000000\n");
+    }
+
+    // Where it can't hear of children's ends by a signal, it hears of them otherwise.
+    let mut command = std::process::Command::new("python3");
+    let script = "import os, signal, sys\n\
+                  signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])\n\
+                  os.execv(sys.argv[1], sys.argv[1:])";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_forensic-host"), "run", "--run-id", "blocked", "--quiet"]);
+    let status = command.current_dir(bench.path()).status().unwrap();
+    assert!(status.success());
+    let log = bench.path().join("data/artifacts/summaries/runs/blocked/logs/a/1.out.log");
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "SigBlk:\t0000000000010000\n");
+}
+
+#[test]
 fn what_needs_a_failed_stage_is_skipped_and_the_rest_is_finished() {
     let bench = Bench::new(
         r#"

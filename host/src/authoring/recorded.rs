@@ -13,7 +13,7 @@ use crate::limits::Maxima;
 use crate::plugin::{Engine, LogLine, Source};
 use crate::report::{Section, Status};
 use crate::run::calling::{Way, call, trace_input};
-use crate::run::{ReportError, ReportRecord, RunRecord, Usage, gather_again, render as render_report};
+use crate::run::{Called, ReportError, ReportRecord, RunRecord, Usage, gather_again, render as render_report};
 
 /// Where a project keeps its recorded runs.
 const RUNS: &str = "tests/runs";
@@ -107,10 +107,10 @@ pub fn render(
     let masked = section.redact(&redactor);
     let fuel = std::mem::take(&mut section.fuel);
     section.plugin.digest = String::new();
-    let sections = [section];
-    let (rendered, _) = render_report(&directory, &record, &sections, masked, &redactor, None, None)?;
+    let mut called = Called { sections: vec![section], masked };
+    let (rendered, _) = render_report(&directory, &record, &called, &redactor, None, None, None)?;
     let markdown = rendered.sections.into_iter().map(|(_, markdown)| markdown).collect();
-    let [section] = sections;
+    let section = called.sections.remove(0);
     Ok(Rendering { markdown, document: document(&rendered.json, &section)?, section, fuel, usage: answer.usage })
 }
 

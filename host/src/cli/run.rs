@@ -7,16 +7,20 @@ use super::args::{Common, Format, RunCommand};
 use super::ci::Ci;
 use super::progress::{BAD, GOOD, Level, Progress, say};
 use super::{Exit, Failure, Outcome, explain, plugin_settings, signals, signing_key, trusting, validate};
+use crate::beside::ahead;
 use crate::conventions::result;
-use crate::dag::{Neighbours, Stop, StopReason};
+use crate::dag::{Neighbours, Stop, StopReason, hold_ends};
 use crate::directory::{DEFAULT_ROOT, DirectoryError, RunId, TRACE};
 use crate::limits::{Limits, Maxima, TABLE};
 use crate::phases::Steps;
 use crate::pipeline::{FailOn, Pipeline};
+use crate::redact;
 use crate::run::{QuantSdk, Reported, RunError, RunOptions, RunOutcome};
 use crate::units::{duration, maybe_duration, percent, ratio};
 
 pub(super) fn run(command: &RunCommand, common: &Common) -> Outcome {
+    hold_ends();
+    ahead("shapes", redact::prepare);
     let mut ci = Ci::of(&command.ci, true);
     let run_id = command.run_id.as_deref().map(RunId::parse).transpose().map_err(Failure::usage)?;
     let mut pipeline = validate::load(&command.pipeline)?;

@@ -138,8 +138,7 @@ impl DagRunner<'_> {
                 self.tickets += 1;
                 let admission = admission.map(|(_, admission)| admission);
                 let waiting = process.is_waiting();
-                let running =
-                    Running { stage: index, attempt, span, process, logs, _admission: admission, ended_by: None };
+                let running = Running { stage: index, attempt, span, process, logs, admission, ended_by: None };
                 self.running.insert(ticket, running);
                 if let Some(limit) = stage.timeout.filter(|_| !waiting) {
                     self.set_timer(limit, Timer::AttemptTimeout(ticket));
@@ -195,13 +194,13 @@ impl DagRunner<'_> {
         }
         let Some(running) = self.running.remove(&ticket) else { return };
         self.schedule.release(running.stage);
-        if let Some(ended) = self.conclude(running, time, false) {
+        if let Some(ended) = self.conclude(running, time) {
             self.stage_ended(ended);
         }
     }
 
-    /// Puts an attempt's end on record. `None`: its stage is tried again. `well`: it is known already that it succeeded.
-    pub(super) fn conclude(&mut self, running: Running, time: UnixNanos, well: bool) -> Option<Ended> {
+    /// Puts an attempt's end on record. `None`: its stage is tried again.
+    fn conclude(&mut self, running: Running, time: UnixNanos) -> Option<Ended> {
         let Running { stage: index, mut span, process, logs, ended_by, .. } = running;
         let stage = &self.context.pipeline.stages[index];
         let remote = process.is_waiting();
@@ -217,8 +216,6 @@ impl DagRunner<'_> {
             (asked, Fate::Ended(end)) if end.exit == Exit::Code(0) && !(remote && asked.is_some()) => {
                 (StageResult::Success, Some(end), None, None)
             }
-            // The system told how it ended, and then gave it to somebody else: only what it used is not known.
-            (_, fate) if well => (StageResult::Success, ended(fate), None, None),
             (Some(_), fate) => (StageResult::Cancellation, ended(fate), None, self.stopped.map(stop_text)),
             (None, Fate::Ended(end)) => {
                 let what = match end.exit {
@@ -238,9 +235,7 @@ impl DagRunner<'_> {
             _ => what,
         });
         if let Some(lost) = end.as_ref().and_then(|end| end.output_lost.as_ref()) {
-            let log = log_path(stage.id.as_str(), self.stages[index].attempts, "*");
-            let text = format!("{} bytes of output are missing in {log}: {}", lost.bytes, lost.error);
-            self.observer.on_event(&RunEvent::Warning { text: &text });
+            self.observer.on_event(&RunEvent::Warning { text: &lost.text(&logs) });
         }
         let cause = fault.as_ref().map(|fault| fault.cause);
         self.tell_attempt_end(span, result, end.as_ref(), cause, time, message.clone());

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bell::Bell;
 use crate::clock::UnixNanos;
-use crate::directory::LogFile;
+use crate::directory::{LogFile, Logs};
 use crate::pipeline::{Command, Stage};
 use crate::redact::Redactor;
 
@@ -77,6 +77,9 @@ pub struct Finished {
     /// What else is to be said of one that ran elsewhere: attributes of its span.
     pub elsewhere: Vec<KeyValue>,
 }
+
+/// Collects what is left of an attempt that has ended.
+pub type Remains = Box<dyn FnOnce() -> Finished + Send>;
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -188,6 +191,13 @@ pub struct OutputLost {
     pub error: String,
 }
 
+impl OutputLost {
+    /// A sentence for people. `logs`: where it should be.
+    pub fn text(&self, logs: &Logs) -> String {
+        format!("{} bytes of output are missing in {}: {}", self.bytes, logs.pattern(), self.error)
+    }
+}
+
 /// The program could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("can't start {program:?}: {source}{}", advice(.source))]
@@ -209,7 +219,7 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// An attempt that runs. The dispatcher calls [`finish`](Self::finish) once, after the executor said that it ended.
+/// An attempt that runs. The dispatcher calls [`leave`](Self::leave) or [`finish`](Self::finish), once, after the executor said that it ended.
 pub trait RunningAttempt {
     /// Process id on this machine, if it is here.
     fn pid(&self) -> Option<u32>;
@@ -221,8 +231,12 @@ pub trait RunningAttempt {
     fn terminate(&mut self);
     /// Ends them.
     fn kill(&mut self);
-    /// Collects what is left of it. Does not block.
-    fn finish(self: Box<Self>) -> Finished;
+    /// It has ended: what is left to be done, which any thread can do. It does not block.
+    fn leave(self: Box<Self>) -> Remains;
+    /// Does that at once.
+    fn finish(self: Box<Self>) -> Finished {
+        self.leave()()
+    }
 }
 
 /// Runs attempts.

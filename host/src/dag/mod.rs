@@ -10,6 +10,7 @@
 
 mod attempt;
 mod bell;
+mod clerk;
 mod condition;
 mod environment;
 mod executor;
@@ -29,11 +30,11 @@ pub use bell::Bell;
 pub(crate) use environment::{AttemptFacts, Changes};
 pub use executor::{
     Again, AttemptEnd, AttemptEvent, AttemptSpec, ContextSwitches, Executor, Exit, Fate, Fault, Finished, Hears,
-    IoBytes, LaunchError, OutputLost, Remote, RunningAttempt, TreeMemory,
+    IoBytes, LaunchError, OutputLost, Remains, Remote, RunningAttempt, TreeMemory,
 };
 pub use executors::Executors;
 pub(crate) use local::{Leader, end_offspring};
-pub use local::{LocalExecutor, Neighbours};
+pub use local::{LocalExecutor, Neighbours, hold_ends};
 pub use process::signal_name;
 #[doc(hidden)]
 pub use ray::read_all as read_bridge_lines;

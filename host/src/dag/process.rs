@@ -100,6 +100,12 @@ pub(super) fn ended_well(pid: Pid) -> Option<bool> {
     Some(status.exit_status() == Some(0))
 }
 
+/// Whether a process that has not been collected has ended, or is no child of ours.
+pub(super) fn has_ended(pid: Pid) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    !matches!(waitid(WaitId::Pid(pid), options), Ok(None) | Err(rustix::io::Errno::INTR))
+}
+
 /// What a process and the children it waited for read and wrote; also of one that has ended and has not been collected.
 /// `None` where the kernel doesn't count, or doesn't tell us.
 pub(super) fn io_bytes(pid: Pid) -> Option<IoBytes> {

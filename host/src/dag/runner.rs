@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind};
+use rustix::thread::sched_getaffinity;
 
 use super::bell::{Bell, EventSender};
+use super::clerk::Clerk;
 use super::condition::Facts;
 use super::executor::{AttemptEvent, Executor, RunningAttempt};
 use super::process::{make_room_for_files, signal_name};
@@ -117,6 +119,10 @@ pub struct DagRunner<'a> {
     pub(super) tickets: u64,
     /// Those that succeeded and are not on record yet.
     pub(super) leaving: HashMap<u64, Running>,
+    /// Puts them on record, once there were any while a processor had nothing to do.
+    pub(super) clerk: Option<Clerk>,
+    /// That attempts can run on.
+    pub(super) processors: usize,
     timers: BinaryHeap<Reverse<(Instant, Timer)>>,
     events: mpsc::Receiver<Event>,
     pub(super) sender: EventSender,
@@ -161,7 +167,7 @@ pub(super) struct Running {
     /// What it says.
     pub(super) logs: Logs,
     /// Its right to send spans, which ends with it.
-    pub(super) _admission: Option<Admission>,
+    pub(super) admission: Option<Admission>,
     /// What the host did to end it.
     pub(super) ended_by: Option<StageResult>,
 }
@@ -219,6 +225,8 @@ impl<'a> DagRunner<'a> {
             running: HashMap::new(),
             tickets: 0,
             leaving: HashMap::new(),
+            clerk: None,
+            processors: sched_getaffinity(None).map_or(1, |processors| processors.count() as usize),
             timers: BinaryHeap::new(),
             events,
             sender,
@@ -274,6 +282,8 @@ impl<'a> DagRunner<'a> {
                 None => self.ring_timers(),
             }
         }
+        // All are on record after this.
+        drop(self.clerk.take());
         let escaped_processes = self.executor.finish();
         while let Ok(event) = self.events.try_recv() {
             if let Event::Notice(text) = event {

@@ -57,6 +57,11 @@ impl Logs {
         [0, 1].map(|stream| LogFile { file: None, place: Some((Arc::clone(&self.place), stream)) })
     }
 
+    /// The paths of both below the run directory, as a pattern.
+    pub fn pattern(&self) -> String {
+        log_path(&self.place.stage, self.place.attempt, "*")
+    }
+
     /// Paths below the run directory of what is there by now: standard output, standard error.
     pub fn made(&self) -> [Option<String>; 2] {
         let Place { stage, attempt, made, .. } = &*self.place;

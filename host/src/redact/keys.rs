@@ -23,6 +23,7 @@ pub(super) enum Strength {
     Folder,
 }
 
+#[derive(Default)]
 pub(super) struct Keys {
     extra: Vec<Vec<String>>,
     allow: Vec<Vec<String>>,
@@ -318,6 +319,11 @@ impl Keys {
                 .collect::<Result<Vec<_>, _>>()
         };
         Ok(Self { extra: split("extra_keys", extra)?, allow: split("allow_keys", allow)? })
+    }
+
+    /// No further names stand for secrets, so that the hints are the built-in ones.
+    pub(super) fn are_usual(&self) -> bool {
+        self.extra.is_empty()
     }
 
     /// What a text has to hold, in whatever case, before any name in it can stand for a secret.

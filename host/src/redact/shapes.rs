@@ -224,8 +224,21 @@ pub(super) enum Block {
     Public,
 }
 
+/// The table where no further names stand for secrets, which is nearly always. It takes a millisecond.
+static USUAL: LazyLock<Result<AhoCorasick, RuleError>> = LazyLock::new(|| Shapes::table(&Keys::default()));
+
+/// Makes the usual table, if it is not there.
+pub(super) fn prepare() {
+    LazyLock::force(&USUAL);
+}
+
 impl Shapes {
     pub(super) fn new(keys: &Keys) -> Result<Self, RuleError> {
+        let search = if keys.are_usual() { USUAL.clone() } else { Self::table(keys) };
+        Ok(Self { search: search? })
+    }
+
+    fn table(keys: &Keys) -> Result<AhoCorasick, RuleError> {
         let prefixes = SHAPES.iter().map(|shape| match shape {
             Token(prefix, ..) | Exact(prefix, ..) => *prefix,
             _ => "",
@@ -233,7 +246,7 @@ impl Shapes {
         let words = prefixes.chain(OTHERS.iter().map(|(word, _)| *word)).chain(keys.hints());
         // A full table: every byte of every text goes through it.
         let search = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words);
-        Ok(Self { search: search.map_err(|error| RuleError::Table(error.to_string()))? })
+        search.map_err(|error| RuleError::Table(error.to_string()))
     }
 
     /// Reports secrets, and what others have to know of the text.

@@ -61,7 +61,7 @@ pub(crate) fn trace_input(directory: &RunDirectory, record: &RunRecord) -> Resul
 }
 
 /// What there is of a trace.
-pub(super) enum TraceState {
+pub(crate) enum TraceState {
     Read(Box<Trace>),
     Missing,
     Unreadable(String),

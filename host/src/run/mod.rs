@@ -33,7 +33,7 @@ pub use record::{
     StageRecord, TelemetryRecord,
 };
 pub use recover::{RecoverError, Recovered, recover};
-pub(crate) use reporting::{Gathered, render};
+pub(crate) use reporting::{Called, Gathered, render};
 pub use reporting::{ReportError, ReportOutcome, Reported};
 pub use sdk::{PluginSettings, QuantSdk, RunError, RunOptions, RunOutcome};
 pub(crate) use secrets::gather_again;

@@ -42,7 +42,7 @@ pub fn rebuild(
         observer.on_event(&RunEvent::Warning { text });
     }
     let called = call_plugins(directory, &record, &Loader::new(plugins), &redactor, None, observer)?;
-    let drawn = draw(directory, &record, called, &redactor, note.as_deref(), terminal)?;
+    let drawn = draw(directory, &record, called, &redactor, None, note.as_deref(), terminal)?;
     let reported = match verdict {
         Some(verdict) if altered.is_empty() => replace(directory, &mut record, drawn, key, &verdict)?,
         // The evidence stays as it is: it tells of the new report too that it is not what the run left behind.

@@ -105,10 +105,10 @@ pub struct ReportOutcome {
 
 /// What the report plugins gave.
 #[derive(Default)]
-pub(super) struct Called {
-    sections: Vec<Section>,
+pub(crate) struct Called {
+    pub(crate) sections: Vec<Section>,
     /// Values that were masked in their words.
-    masked: u64,
+    pub(crate) masked: u64,
 }
 
 /// What a run has that is going on, and a rebuild has not.
@@ -302,22 +302,24 @@ impl Drawn {
     }
 }
 
-/// Draws the report of a run whose trace is complete.
+/// Draws the report of a run whose trace is complete. `trace`: where it has been read already.
 pub(super) fn draw(
     directory: &RunDirectory,
     record: &RunRecord,
-    Called { sections, masked: words }: Called,
+    called: Called,
     redactor: &Redactor,
+    trace: Option<TraceState>,
     note: Option<&str>,
     terminal: Option<Terminal>,
 ) -> Result<Drawn, ReportError> {
-    let (rendered, summary) = render(directory, record, &sections, words, redactor, note, terminal)?;
+    let (rendered, summary) = render(directory, record, &called, redactor, trace, note, terminal)?;
     let mut files: Vec<(String, String)> =
         rendered.sections.into_iter().map(|(id, markdown)| (format!("{id}.md"), markdown)).collect();
     files.push((format!("{REPORT}.html"), rendered.html));
     files.push((format!("{REPORT}.json"), rendered.json));
     files.push((format!("{REPORT}.md"), rendered.markdown));
-    let reports = sections
+    let reports = called
+        .sections
         .into_iter()
         .map(|section| ReportOutcome {
             failure: match section.status {
@@ -335,27 +337,26 @@ pub(super) fn draw(
     })
 }
 
-/// The texts of a report, from the run directory and what the plugins gave. `words`: values that were masked in it. `terminal`: also
+/// The texts of a report, from the run directory and what the plugins gave. `trace`: where it has been read already. `terminal`: also
 /// as text for this one.
 pub(crate) fn render(
     directory: &RunDirectory,
     record: &RunRecord,
-    sections: &[Section],
-    words: u64,
+    called: &Called,
     redactor: &Redactor,
+    trace: Option<TraceState>,
     note: Option<&str>,
     terminal: Option<Terminal>,
 ) -> Result<(Rendered, Option<Arc<Summary>>), ReportError> {
-    let mut step = Steps::begin("read the trace");
-    let trace = match read_trace(directory)? {
+    let trace = match trace.map_or_else(|| within("read the trace", || read_trace(directory)), Ok)? {
         TraceState::Read(trace) => Ok(*trace),
         TraceState::Missing => Err(format!("{TRACE} is missing")),
         TraceState::Unreadable(why) => Err(format!("{TRACE} can't be read: {why}")),
     };
     let notes = note.map(str::to_owned).into_iter().collect();
-    step.next("compute the metrics");
-    let gathered = Gathered::of(directory, record, trace, words, redactor, notes);
-    let input = gathered.input(record, sections);
+    let mut step = Steps::begin("compute the metrics");
+    let gathered = Gathered::of(directory, record, trace, called.masked, redactor, notes);
+    let input = gathered.input(record, &called.sections);
     step.next("draw");
     let mut rendered = report::render(&input);
     rendered.text = terminal.map(|terminal| report::text::report(&input, terminal));

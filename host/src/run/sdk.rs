@@ -9,7 +9,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use sha2::{Digest as _, Sha256};
 
-use super::calling::{Written, at_hand};
+use super::calling::{Written, at_hand, read_trace};
 use super::components::{ComponentError, Fetching};
 use super::history;
 use super::loading::Ahead;
@@ -20,6 +20,7 @@ use super::record::{HostRecord, ReportRecord, RunRecord, StageCounts};
 use super::reporting::{self, ReportError, Reported};
 use super::secrets::{self, SecretError};
 use super::trust::{Checked, TrustPolicy};
+use crate::beside::beside;
 use crate::clock::{Clock, UnixNanos};
 use crate::conventions::{attr, error_type, kind, result};
 use crate::dag::{
@@ -32,7 +33,7 @@ use crate::events::{Observer, RunEvent};
 use crate::evidence::{BinaryDigest, Evidence, HostFacts, KEY_PEM_VARIABLE, SignError, SigningKey, Taken, sign};
 use crate::files::hex;
 use crate::limits::{HostLimits, Limit, Limits, Maxima};
-use crate::phases::{self, Steps};
+use crate::phases::{self, Steps, within};
 use crate::pipeline::{Pipeline, PluginSource};
 use crate::plan::{Keeper, Selection};
 use crate::plugin::{Engine, EngineError, EngineSettings, Source, Stamp};
@@ -366,7 +367,16 @@ impl QuantSdk {
             Err(_) => None,
         };
         step.next("save the trace again");
-        let finished = telemetry.finish(TRACE_NAME).map_err(incomplete);
+        // Where no plugin adds to it, the trace is what it will be: it is read meanwhile.
+        let last = || telemetry.finish(TRACE_NAME).map_err(incomplete);
+        let (finished, read) = match &saved {
+            Ok(_) if record.reports.is_empty() => {
+                beside("trace", last, || within("read the trace", || read_trace(&directory).ok()))
+            }
+            _ => (last(), None),
+        };
+        let same = matches!((&saved, &finished), (Ok(first), Ok(last)) if first.spans == last.spans);
+        let read = read.filter(|_| same);
         let mut ledger = exporter.ledger();
         received.iter().for_each(|counts| ledger.add_received(counts));
         record.telemetry.ledger = Some(ledger);
@@ -386,7 +396,7 @@ impl QuantSdk {
         let now = clock.now();
         // All other files are what they will be: they are read meanwhile.
         let (evidence, reported) = Evidence::take_beside(directory.dir(), Taken::RunEnd, now, REPORTS, || {
-            reporting::draw(&directory, &record, calls.unwrap_or_default(), exporter.redactor(), None, None)?
+            reporting::draw(&directory, &record, calls.unwrap_or_default(), exporter.redactor(), read, None, None)?
                 .write(&directory)
         });
         let reported = reported?;

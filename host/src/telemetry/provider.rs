@@ -139,17 +139,6 @@ impl RunTelemetry {
         self.exporter.note_starts([first, second].into_iter().filter_map(|span| span.span.exported_data()));
     }
 
-    /// Records the spans that end in this thread during `work` with one write.
-    pub(crate) fn together<T>(&self, work: impl FnOnce() -> T) -> T {
-        let outer = TOGETHER.replace(Some(Vec::new()));
-        let done = work();
-        if let Some(spans) = TOGETHER.replace(outer) {
-            // Counted there, and told by `save`.
-            drop(self.exporter.record_all(spans));
-        }
-        done
-    }
-
     /// Saves what was recorded so far as `name`; see [`ForensicSpanExporter::save`].
     ///
     /// # Errors
@@ -166,6 +155,19 @@ impl RunTelemetry {
         // Our processor holds nothing back, so its shutdown can't fail; a second one would be our own fault.
         drop(self.provider.shutdown());
         self.exporter.finish(name)
+    }
+}
+
+impl ForensicSpanExporter {
+    /// Records the host's spans that end in this thread during `work` with one write.
+    pub(crate) fn together<T>(&self, work: impl FnOnce() -> T) -> T {
+        let outer = TOGETHER.replace(Some(Vec::new()));
+        let done = work();
+        if let Some(spans) = TOGETHER.replace(outer) {
+            // Counted there, and told by `save`.
+            drop(self.record_all(spans));
+        }
+        done
     }
 }
 

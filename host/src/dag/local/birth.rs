@@ -1,7 +1,7 @@
 //! The birth of an attempt's process: `posix_spawn` with fewer system calls, and beside the host instead of in its place. The C
 //! library's takes up the handling of all 64 signals in the child while the parent waits, has six questions about file limits,
-//! maps a stack for each child and unmaps it again; this one does what an attempt needs, and has the process's end told
-//! (`CLONE_PIDFD`) without one more call.
+//! maps a stack for each child and unmaps it again; this one does what an attempt needs, and, where it is asked to, has the process's
+//! end told (`CLONE_PIDFD`) without one more call.
 //!
 //! As there, the child runs in the parent's memory until it has its program (`CLONE_VM`, clone(2)), on a stack of its own. But the
 //! parent goes on meanwhile: a word in memory tells when the child has left it (`CLONE_CHILD_CLEARTID`). So all that the child
@@ -23,6 +23,7 @@ use rustix::thread::futex::{self, Timespec};
 use syscalls::{Errno, Sysno, syscall};
 
 use super::super::process::ended_well;
+use super::ends;
 use super::variables::{Environment, List};
 
 /// Bytes of the child's stack. What it does needs some hundred.
@@ -54,7 +55,7 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Newborn {
     pub(super) pid: Pid,
-    /// Tells of its end, where the kernel gave it.
+    /// Tells of its end, where that was asked for and the kernel gave it.
     pub(super) pidfd: Option<OwnedFd>,
     /// Until it is known whether it has its program. `None`: it has.
     pub(super) birth: Option<Birth>,
@@ -160,9 +161,14 @@ impl Cradle {
     }
 
     /// Starts it in a process group of its own. It ignores what the host ignores, but not SIGPIPE. `files`: what it reads from,
-    /// its output, its error output.
+    /// its output, its error output. `with_file`: with one that tells of its end.
     #[expect(unsafe_code, reason = "no safe wrapper of clone shares memory")]
-    pub(super) fn start(&mut self, plan: Plan, files: [BorrowedFd<'_>; 3]) -> Result<Newborn, Stillborn> {
+    pub(super) fn start(
+        &mut self,
+        plan: Plan,
+        files: [BorrowedFd<'_>; 3],
+        with_file: bool,
+    ) -> Result<Newborn, Stillborn> {
         let free = self.stacks.borrow_mut().pop();
         let Some(stack) = free.or_else(Stack::new) else {
             return Err(Stillborn::Failed(io::ErrorKind::OutOfMemory.into()));
@@ -172,13 +178,14 @@ impl Cradle {
             plan,
             files: files.map(|file| file.as_raw_fd()),
             handled: Rc::clone(&self.handled),
-            mask,
+            mask: ends::of_child(mask),
             pending: AtomicU32::new(1),
             error: AtomicI32::new(0),
         });
         let mut pidfd: c_int = -1;
         let way = if self.patient { libc::CLONE_VFORK } else { libc::CLONE_CHILD_CLEARTID };
-        let flags = libc::CLONE_VM | way | libc::CLONE_PIDFD | libc::SIGCHLD;
+        let file = if with_file { libc::CLONE_PIDFD } else { 0 };
+        let flags = libc::CLONE_VM | way | file | libc::SIGCHLD;
         // SAFETY: the child keeps to what `grow_up` says. All that it reads belongs to `orders`, which lives until the child has left
         // our memory, as the kernel says by `pending`; its stack is used by nobody else. All signals that have a handler are
         // blocked before it begins, and it changes that only when none has one any more, so that no code of ours runs in it but
@@ -299,7 +306,7 @@ fn block() -> libc::sigset_t {
         if handler(libc::SIGCHLD) == libc::SIG_DFL {
             libc::sigdelset(all.as_mut_ptr(), libc::SIGCHLD);
         }
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
         before.assume_init()
     }
 }

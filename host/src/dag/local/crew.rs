@@ -15,6 +15,9 @@ type Work = Box<dyn FnOnce() -> Box<dyn FnOnce() + Send> + Send>;
 #[derive(Default)]
 pub(super) struct Crew {
     free: Arc<Mutex<Vec<Sender<Task>>>>,
+    /// As where the system has no more threads.
+    #[cfg(test)]
+    pub(super) refuses: bool,
 }
 
 struct Task {
@@ -46,6 +49,10 @@ impl Crew {
 
     /// Sees to it that so many threads are free, so that as many calls of [`run`](Self::run) can't fail.
     pub(super) fn reserve(&self, threads: usize) -> io::Result<()> {
+        #[cfg(test)]
+        if self.refuses {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).len();
         (free..threads).try_for_each(|_| {
             let home = self.thread(|_| None)?;

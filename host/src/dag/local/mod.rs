@@ -1,21 +1,24 @@
 //! The local executor: one process group an attempt, measured from outside.
 //!
 //! Each attempt has a thread beside it (`watch`, `crew`), which passes its output through the redaction filter into the logs
-//! (`stream`), looks at its memory (`memory`) and notices its end. What it leaves behind in its group ends with it, and so
+//! (`pipes`, `stream`), looks at its memory (`memory`) and notices its end. What it leaves behind in its group ends with it, and so
 //! does what left the group (`orphans`, `kin`, `ending`); only then does the dispatcher hear of it. The command itself is
 //! never wrapped. It starts beside the host (`spawn`, `variables`, `birth`), which learns later how that went (`start`). In its
-//! first milliseconds, as long as it is silent, the dispatcher watches it itself: a short stage never costs a thread's waking up.
+//! first milliseconds, as long as it is silent, the dispatcher watches it itself (`young`, `ends`): a short stage never costs a thread's
+//! waking up.
 //!
 //! May live here: what is special to processes of this machine. System calls on one process are in `dag::process`.
 
 mod birth;
 mod crew;
 mod ending;
+mod ends;
 mod kin;
 mod memory;
 mod offspring;
 mod oom;
 mod orphans;
+mod pipes;
 mod spawn;
 mod start;
 mod stream;
@@ -25,11 +28,11 @@ mod variables;
 mod watch;
 mod young;
 
-use std::io::{self, PipeReader, PipeWriter};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,6 +41,9 @@ use rustix::process::{Pid, Signal};
 use self::birth::{Birth, Newborn};
 use self::crew::Crew;
 use self::ending::Ending;
+use self::ends::Ends;
+pub use self::ends::hold_ends;
+pub(super) use self::ends::start_with_mask;
 use self::kin::Identity;
 use self::memory::{FIRST, TreeSampler};
 pub(crate) use self::offspring::end_offspring;
@@ -45,15 +51,16 @@ use self::oom::OomCounters;
 pub(crate) use self::orphans::Leader;
 pub use self::orphans::Neighbours;
 use self::orphans::{Orphans, Whose};
+use self::pipes::{Pair, Pipes};
 use self::spawn::{Inherited, Program};
 use self::start::Start;
 use self::stream::Stream;
 use self::watch::{EndSignal, Seen, Watcher};
-use self::young::{Need, Young};
+use self::young::{Need, Noticed, Slot, Young};
 use super::bell::Bell;
 use super::executor::{
     AttemptEnd, AttemptEvent, AttemptSpec, Executor, Exit, Fate, Fault, Finished, Hears, LaunchError, OutputLost,
-    RunningAttempt, TreeMemory,
+    Remains, RunningAttempt, TreeMemory,
 };
 use super::process::{collect, signal_attempt, signal_group, wait_for_end};
 use crate::clock::{Clock, UnixNanos};
@@ -75,8 +82,11 @@ pub struct LocalExecutor {
     /// Until the run's end.
     orphans: Option<Arc<Orphans>>,
     inherited: Inherited,
+    pipes: Pipes,
     /// Somebody calls `attend`.
     attended: bool,
+    /// Tells of those that the dispatcher watches itself.
+    ends: Option<Ends>,
     young: Vec<Young>,
     /// Those that have ended, until their output has.
     closing: Vec<Young>,
@@ -96,7 +106,9 @@ impl LocalExecutor {
             crew: Crew::default(),
             orphans: None,
             inherited: Inherited::own(),
+            pipes: Pipes::default(),
             attended: false,
+            ends: None,
             young: Vec::new(),
             closing: Vec::new(),
             starts: Vec::new(),
@@ -123,13 +135,15 @@ impl Executor for LocalExecutor {
         let fail = |source| LaunchError { program: spawn::name(spec.command), source };
         let oom_before = self.oom.before();
         let program = Program::of(spec.command, spec.workdir, &spec.env);
-        let (leader, (pidfd, birth, pipes)) = match Leader::launch(|| start(&program, &mut self.inherited)) {
-            Ok(started) => started,
-            Err(source) => return Err(fail(explain(source, spec.workdir))),
-        };
+        let is_young = self.attended && self.young.len() < MOST_YOUNG;
+        let with_file = !is_young || self.ends.is_none();
+        let (leader, (pidfd, birth, pipes)) =
+            match Leader::launch(|| start(&program, &mut self.inherited, &self.pipes, with_file)) {
+                Ok(started) => started,
+                Err(source) => return Err(fail(explain(source, spec.workdir))),
+            };
         let pid = leader.0;
         let start = Rc::new(Start::new(birth));
-        let is_young = self.attended && self.young.len() < MOST_YOUNG;
         if is_young {
             self.starts.push(Rc::clone(&start));
         } else {
@@ -141,36 +155,30 @@ impl Executor for LocalExecutor {
                 return Err(fail(explain(error, spec.workdir)));
             }
         }
-        let seen = Arc::new(OnceLock::new());
-        let watched = (self.end_signal)(pid, pidfd).and_then(|end| {
-            let [(out, to_out), (err, to_err)] = pipes;
-            let streams = [Stream::new(out, spec.redactor, spec.stdout), Stream::new(err, spec.redactor, spec.stderr)];
-            let orphans = self.orphans.as_ref().filter(|orphans| orphans.quick()).map(Arc::clone);
-            let orphans = orphans.and_then(|orphans| Some((orphans, Identity::of(&spec.env)?)));
-            let watcher = Box::new(Watcher {
-                pid,
-                end,
-                streams,
-                ends: Some([to_out, to_err]),
-                tree: TreeSampler::new(pid),
-                clock: self.clock,
-                oom: Arc::clone(&self.oom),
-                oom_before,
-                orphans,
-                ended: None,
-                ending: None,
-            });
-            let told = Told { hears: Some(hears), pid, clock: self.clock };
-            let young = Young { watcher, told, seen: Arc::clone(&seen), until: Instant::now() + FIRST };
-            // For this one, and for each that may need one later.
-            self.crew.reserve(self.young.len() + self.closing.len() + 1)?;
-            if is_young {
-                self.young.push(young);
-                return Ok(());
-            }
-            young.grow_up(&self.crew)
+        let seen = Slot::default();
+        let end = with_file.then(|| (self.end_signal)(pid, pidfd).ok()).flatten();
+        let [(out, to_out), (err, to_err)] = pipes;
+        let streams = [Stream::new(out, spec.redactor, spec.stdout), Stream::new(err, spec.redactor, spec.stderr)];
+        let orphans = self.orphans.as_ref().filter(|orphans| orphans.quick()).map(Arc::clone);
+        let orphans = orphans.and_then(|orphans| Some((orphans, Identity::of(&spec.env)?)));
+        let watcher = Box::new(Watcher {
+            pid,
+            end,
+            streams,
+            ends: Some([to_out, to_err]),
+            tree: TreeSampler::new(pid),
+            clock: self.clock,
+            oom: Arc::clone(&self.oom),
+            oom_before,
+            orphans,
+            ended: None,
+            ending: None,
         });
-        if let Err(error) = watched {
+        let told = Told { hears: Some(hears), pid, clock: self.clock };
+        let young = Young { watcher, told, seen: seen.clone(), until: Instant::now() + FIRST };
+        if is_young {
+            self.young.push(young);
+        } else if let Err(error) = young.grow_up(&self.crew) {
             // Without a watcher nobody would ever know that it ended.
             start.wait();
             signal_group(pid, Signal::KILL);
@@ -179,11 +187,12 @@ impl Executor for LocalExecutor {
             return Err(fail(error));
         }
         let (program, workdir) = (spawn::name(spec.command), spec.workdir.to_owned());
-        Ok(Box::new(LocalAttempt { leader, start, program, workdir, killed: false, seen }))
+        Ok(Box::new(LocalAttempt { leader, start, program, workdir, killed: false, seen, pipes: self.pipes.clone() }))
     }
 
     fn attended(&mut self) {
         self.attended = true;
+        self.ends = Ends::open();
     }
 
     fn attend(&mut self, bell: &Bell, until: Option<Instant>) -> bool {
@@ -198,7 +207,7 @@ impl Executor for LocalExecutor {
         let Some(until) = self.young.iter().map(|young| young.until).chain(until).chain(again).min() else {
             return true;
         };
-        let (rang, states) = young::wait(&self.young, bell, until);
+        let (rang, states) = young::wait(&self.young, bell, self.ends.as_ref(), until);
         bell.hush(rang);
         let is_old = |young: &Young| young.until <= Instant::now();
         for (mut young, state) in std::mem::take(&mut self.young).into_iter().zip(states) {
@@ -238,23 +247,31 @@ impl LocalExecutor {
         true
     }
 
-    fn grow_up(&mut self, young: Young) {
+    fn grow_up(&mut self, mut young: Young) {
         // No thread is to take the host's memory for the attempt's.
         self.starts.drain(..).for_each(|start| start.wait());
-        // There is a thread for each of them.
-        drop(young.grow_up(&self.crew));
+        match self.crew.reserve(1) {
+            // There is one for it.
+            Ok(()) => drop(young.grow_up(&self.crew)),
+            // The system has none now. The end of one that has ended takes some seconds at most.
+            Err(_) if young.has_ended() => young.run()(),
+            Err(_) => {
+                young.stay();
+                self.young.push(young);
+            }
+        }
     }
 }
 
 /// What is held of a process that has started: what tells of its end, if the start gave that, its start as far as that goes
 /// on, and its output streams.
-type Held = (Option<OwnedFd>, Option<Birth>, [(PipeReader, PipeWriter); 2]);
+type Held = (Option<OwnedFd>, Option<Birth>, Pair);
 
 /// Starts it, with a pipe from each of its output streams. From here on the process is known by its id alone: the
 /// dispatcher collects it.
-fn start(program: &Program<'_>, inherited: &mut Inherited) -> io::Result<(Pid, Held)> {
-    let (out, err) = (io::pipe()?, io::pipe()?);
-    let Newborn { pid, pidfd, birth } = program.start(inherited, out.1.as_fd(), err.1.as_fd())?;
+fn start(program: &Program<'_>, inherited: &mut Inherited, pipes: &Pipes, with_file: bool) -> io::Result<(Pid, Held)> {
+    let [out, err] = pipes.take()?;
+    let Newborn { pid, pidfd, birth } = program.start(inherited, out.1.as_fd(), err.1.as_fd(), with_file)?;
     Ok((pid, (pidfd, birth, [out, err])))
 }
 
@@ -303,8 +320,23 @@ struct LocalAttempt {
     workdir: PathBuf,
     /// We sent KILL.
     killed: bool,
-    /// Set before the dispatcher hears of the end.
-    seen: Arc<OnceLock<Seen>>,
+    /// Filled before the dispatcher hears of the end.
+    seen: Slot,
+    /// For whoever comes after it.
+    pipes: Pipes,
+}
+
+/// One that has ended and has not been collected.
+struct EndedAttempt {
+    leader: Leader,
+    /// Why it could not be started.
+    error: Option<io::Error>,
+    /// Its peak memory is never told below this; see [`Start`].
+    floor: u64,
+    program: String,
+    workdir: PathBuf,
+    killed: bool,
+    seen: Slot,
 }
 
 impl RunningAttempt for LocalAttempt {
@@ -323,10 +355,26 @@ impl RunningAttempt for LocalAttempt {
         signal_attempt(self.leader.0, Signal::KILL);
     }
 
-    fn finish(self: Box<Self>) -> Finished {
+    fn leave(self: Box<Self>) -> Remains {
+        let Self { leader, start, program, workdir, killed, seen, pipes } = *self;
+        // It has ended, so its start has.
+        start.wait();
+        let ended =
+            EndedAttempt { leader, error: start.take_error(), floor: start.floor(), program, workdir, killed, seen };
+        Box::new(move || {
+            let finished = ended.finish();
+            pipes.prepare();
+            finished
+        })
+    }
+}
+
+impl EndedAttempt {
+    fn finish(mut self) -> Finished {
+        let error = self.error.take();
         let end = self.end();
         let fault = |cause, message| Fate::Fault(Fault { cause, message, again: None });
-        let fate = match (self.start.take_error(), end) {
+        let fate = match (error, end) {
             (Some(error), _) => {
                 let error = LaunchError { source: explain(error, &self.workdir), program: self.program };
                 fault(error_type::SPAWN_FAILED, error.to_string())
@@ -336,19 +384,15 @@ impl RunningAttempt for LocalAttempt {
         };
         Finished { fate, elsewhere: Vec::new() }
     }
-}
 
-impl LocalAttempt {
     fn end(&self) -> io::Result<AttemptEnd> {
-        // It has ended, so its start has.
-        self.start.wait();
+        let seen = self.seen.take().map(Noticed::all);
         let end = collect(self.leader.0)?;
-        let failed = Seen {
+        let seen = seen.unwrap_or_else(|| Seen {
             lost: Some(OutputLost { bytes: 0, error: "the thread that writes the logs failed".into() }),
             ..Seen::default()
-        };
-        let seen = self.seen.get().unwrap_or(&failed);
-        let peak_memory_is_bound = end.peak_memory <= self.start.floor();
+        });
+        let peak_memory_is_bound = end.peak_memory <= self.floor;
         let one = if peak_memory_is_bound { 0 } else { end.peak_memory };
         Ok(AttemptEnd {
             exit: end.exit,
@@ -362,7 +406,7 @@ impl LocalAttempt {
             oom_killed: seen.oom_rose.and_then(|rose| was_oom(rose, end.exit, self.killed)),
             output_redactions: seen.redactions,
             output_left_open: seen.left_open,
-            output_lost: seen.lost.clone(),
+            output_lost: seen.lost,
             escaped_processes: seen.escaped,
         })
     }

@@ -17,6 +17,7 @@ use rustix::process::Pid;
 
 use super::super::environment::Changes;
 use super::birth::{Cradle, Newborn, Plan, Stillborn};
+use super::ends;
 use super::variables::{List, Variables};
 use crate::pipeline::Command;
 
@@ -61,12 +62,14 @@ impl<'a> Program<'a> {
         Self { path, arguments, workdir, changes }
     }
 
-    /// Starts it in a process group of its own, with `out` and `err` as its output.
+    /// Starts it in a process group of its own, with `out` and `err` as its output; `with_file`: with one that tells of its end, if
+    /// that comes with the start.
     pub(super) fn start(
         &self,
         inherited: &mut Inherited,
         out: BorrowedFd<'_>,
         err: BorrowedFd<'_>,
+        with_file: bool,
     ) -> io::Result<Newborn> {
         let own_search = !self.is_path() && self.changes.iter().any(|(name, _)| name == "PATH");
         let Inherited { variables, search, nothing: Some(nothing), cradle } = inherited else {
@@ -91,7 +94,7 @@ impl<'a> Program<'a> {
             workdir: CString::new(self.workdir.as_os_str().as_bytes())?,
         });
         if let Some(cradle) = cradle {
-            match cradle.start(*plan, files) {
+            match cradle.start(*plan, files, with_file) {
                 Ok(newborn) => return Ok(newborn),
                 Err(Stillborn::Failed(error)) => return Err(error),
                 Err(Stillborn::Refused(refused)) => plan = refused,
@@ -131,6 +134,7 @@ impl<'a> Program<'a> {
             };
         }
         command.current_dir(self.workdir).stdin(Stdio::null()).process_group(0);
+        ends::start_with_mask(&mut command);
         let child = command.stdout(out.try_clone_to_owned()?).stderr(err.try_clone_to_owned()?).spawn()?;
         newborn(i32::try_from(child.id()).map_err(io::Error::other)?)
     }
@@ -190,6 +194,7 @@ fn posix_spawn(plan: &Plan, files: [BorrowedFd<'_>; 3]) -> io::Result<i32> {
     let mut actions = MaybeUninit::uninit();
     let mut attributes = MaybeUninit::uninit();
     let mut default = MaybeUninit::uninit();
+    let mask = ends::of_child(ends::mask()?);
     let mut id = 0;
     // SAFETY: what is initialised is taken as such only if that succeeded, and destroyed once. All pointers are to memory that
     // lives until the end of this function; the lists end with a null pointer, the texts with a zero. `posix_spawnp` does
@@ -207,7 +212,8 @@ fn posix_spawn(plan: &Plan, files: [BorrowedFd<'_>; 3]) -> io::Result<i32> {
         libc::sigaddset(default.as_mut_ptr(), libc::SIGPIPE);
         check(libc::posix_spawnattr_setsigdefault(&mut attributes.0, default.as_ptr()))?;
         check(libc::posix_spawnattr_setpgroup(&mut attributes.0, 0))?;
-        let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGDEF;
+        check(libc::posix_spawnattr_setsigmask(&mut attributes.0, &mask))?;
+        let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGDEF | libc::POSIX_SPAWN_SETSIGMASK;
         check(libc::posix_spawnattr_setflags(&mut attributes.0, flags as libc::c_short))?;
         let (argv, envp) = (plan.arguments.as_ptr().cast(), plan.environment.as_ptr().cast());
         // The name that it is called by is its first argument.

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use super::super::executor::{IoBytes, OutputLost, TreeMemory};
-use super::super::process::{ended_well, io_bytes, signal_group, wait_for_end};
+use super::super::process::{ended_well, has_ended, io_bytes, signal_group, wait_for_end};
 use super::ending::Ending;
 use super::kin::Identity;
 use super::memory::TreeSampler;
@@ -28,6 +28,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Stack of a thread that only waits.
 const HELPER_STACK: usize = 64 << 10;
 
+/// How often it is looked whether a process has ended of which nothing tells.
+const LOOK: Duration = Duration::from_millis(10);
 /// Before a wait that failed is tried again.
 const BREATHER: Duration = Duration::from_millis(10);
 
@@ -70,7 +72,8 @@ impl AsFd for EndSignal {
 #[derive(Debug)]
 pub(super) struct Watcher {
     pub(super) pid: Pid,
-    pub(super) end: EndSignal,
+    /// What tells of its end. `None`: the ends of all children are told to whoever watches it; or nothing does, and it is looked.
+    pub(super) end: Option<EndSignal>,
     pub(super) streams: [Stream; 2],
     /// Our own copies of where it writes to, until it has ended: the end of a pipe would wake the watcher twice more.
     pub(super) ends: Option<[PipeWriter; 2]>,
@@ -119,6 +122,11 @@ impl Watcher {
         self.close(left_open)
     }
 
+    /// Takes what it has said.
+    pub(super) fn hear(&mut self) {
+        self.wait(false, Some(Duration::ZERO), &mut Vec::new());
+    }
+
     /// Notes that it has ended. `None`: it left processes behind, which a thread has to end; else when that was, if it succeeded
     /// and all that it said is in the logs.
     pub(super) fn end(&mut self) -> Option<Option<UnixNanos>> {
@@ -128,15 +136,20 @@ impl Watcher {
         is_alone.then(|| self.ended.as_ref().filter(|(_, seen)| seen.well && said_all()).map(|(time, _)| *time))
     }
 
-    /// The same as [`run`](Self::run) for an attempt whose end was noted and that left nobody behind. Does not wait: where its output
-    /// has no end yet, the watcher comes back, and has to be run, or asked again.
-    pub(super) fn close_at_once(self: Box<Self>) -> Result<(UnixNanos, Seen), Box<Self>> {
-        if self.is_silent() { Ok(self.close(false)) } else { Err(self) }
+    /// Of an attempt whose end was noted: when that was, if its output has its end, too, so that
+    /// [`close`](Self::close) does not wait.
+    pub(super) fn is_done(&self) -> Option<UnixNanos> {
+        self.ended.as_ref().filter(|_| self.is_silent()).map(|(time, _)| *time)
     }
 
-    /// What becomes readable when it needs somebody: its end, its output.
-    pub(super) fn files(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        [self.end.as_fd()].into_iter().chain(self.streams.iter().filter_map(Stream::source))
+    /// What becomes readable when it says something.
+    pub(super) fn output(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.streams.iter().filter_map(Stream::source)
+    }
+
+    /// It has ended, or is no child of ours any more.
+    pub(super) fn has_ended(&self) -> bool {
+        has_ended(self.pid)
     }
 
     /// Whether both streams have ended and hold nothing.
@@ -174,7 +187,7 @@ impl Watcher {
     }
 
     /// Waits for what is being ended, and writes the rest of the output.
-    fn close(self, left_open: bool) -> (UnixNanos, Seen) {
+    pub(super) fn close(self, left_open: bool) -> (UnixNanos, Seen) {
         let (time, seen) = self.ended.unwrap_or_else(|| (self.clock.now(), Seen::default()));
         // It is not collected yet, so that the system still knows.
         let io = io_bytes(self.pid);
@@ -225,13 +238,18 @@ impl Watcher {
         let mut ready = [false; 2];
         {
             let mut files = Vec::with_capacity(3);
-            if for_end {
-                files.push(PollFd::from_borrowed_fd(self.end.as_fd(), PollFlags::IN));
-            }
+            let told = self.end.as_ref().filter(|_| for_end);
+            files.extend(told.map(|end| PollFd::new(end, PollFlags::IN)));
+            let looks = for_end && told.is_none();
+            let limit = if looks { Some(limit.map_or(LOOK, |limit| limit.min(LOOK))) } else { limit };
             let open = self.streams.iter().filter_map(Stream::source);
             files.extend(open.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
             let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-            match poll(&mut files, limit.as_ref()) {
+            let polled = poll(&mut files, limit.as_ref());
+            if looks && self.has_ended() {
+                return Woken::End;
+            }
+            match polled {
                 Ok(0) | Err(Errno::INTR) => return Woken::Nothing,
                 Ok(_) => {}
                 Err(_) => {
@@ -241,7 +259,7 @@ impl Watcher {
                 }
             }
             let mut woken = files.iter().map(|file| !file.revents().is_empty());
-            if for_end && woken.next() == Some(true) {
+            if told.is_some() && woken.next() == Some(true) {
                 return Woken::End;
             }
             for (ready, _) in ready.iter_mut().zip(&self.streams).filter(|(_, stream)| stream.source().is_some()) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use super::super::executor::{AttemptSpec, Fate, Fault, Finished, Hears, LaunchError, RunningAttempt};
+use super::super::executor::{AttemptSpec, Fate, Fault, Finished, Hears, LaunchError, Remains, RunningAttempt};
 use super::files::{Incoming, data_files};
 use super::lines::{Need, Order};
 use super::reader::cancel;
@@ -180,12 +180,14 @@ impl RunningAttempt for RayAttempt {
         cancel(&self.shared, &self.id, true);
     }
 
-    fn finish(self: Box<Self>) -> Finished {
+    fn leave(self: Box<Self>) -> Remains {
         let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
-        outcome.unwrap_or_else(|| {
-            let message = "the executor does not say how it ended".to_owned();
-            let fate = Fate::Fault(Fault { cause: error_type::INTERNAL, message, again: None });
-            Finished { fate, elsewhere: Vec::new() }
+        Box::new(|| {
+            outcome.unwrap_or_else(|| {
+                let message = "the executor does not say how it ended".to_owned();
+                let fate = Fate::Fault(Fault { cause: error_type::INTERNAL, message, again: None });
+                Finished { fate, elsewhere: Vec::new() }
+            })
         })
     }
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::super::local::start_with_mask;
 use super::super::process::signal_name;
 use super::lines::Order;
 use crate::evidence::{KEY_PEM_VARIABLE, KEY_VARIABLE};
@@ -39,7 +40,9 @@ impl BridgeProcess {
     /// Starts it; what it says comes from the pipe that is returned. `log` takes its standard error, redacted.
     pub(super) fn start(argv: &[String], log: File, redactor: &Redactor) -> io::Result<(Self, ChildStdout)> {
         let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        start_with_mask(&mut command);
+        let mut child = command
             .args(arguments)
             // Whoever can read the key could sign what it likes.
             .env_remove(KEY_VARIABLE)

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 
+use super::super::bell::Bell;
 use super::{EndSignal, LocalExecutor};
 use crate::clock::{Clock, UnixNanos};
 use crate::dag::{AttemptEnd, AttemptEvent, AttemptSpec, Executor, Exit, Fate, LaunchError, RunningAttempt};
@@ -50,6 +51,13 @@ impl Bench {
     fn without_pidfd() -> Self {
         let mut bench = Self::new();
         bench.executor.end_signal = |pid, _| EndSignal::helper(pid);
+        bench
+    }
+
+    /// As where the system gives nothing that tells of a process's end.
+    fn without_end_signal() -> Self {
+        let mut bench = Self::new();
+        bench.executor.end_signal = |_, _| Err(std::io::ErrorKind::Other.into());
         bench
     }
 
@@ -134,13 +142,36 @@ impl Live {
 
 #[test]
 fn an_attempt_ends_with_its_exit_code_and_time() {
-    for mut bench in [Bench::new(), Bench::without_pidfd()] {
+    for mut bench in [Bench::new(), Bench::without_pidfd(), Bench::without_end_signal()] {
         let start = bench.clock.now();
         let Live { attempt, ended } = bench.launch("sleep 0.05; echo done; exit 3");
         let time = ended.recv().unwrap();
         assert!(time >= start + 50_000_000 && time <= bench.clock.now());
         assert_eq!(end(attempt).exit, Exit::Code(3));
         assert_eq!(bench.text("out"), "done\n");
+    }
+}
+
+#[test]
+fn the_dispatcher_goes_on_watching_where_the_system_has_no_thread() {
+    let mut bench = Bench::new();
+    bench.executor.crew.refuses = true;
+    bench.executor.attended();
+    let bell = Bell::new().unwrap();
+    // The second leaves a process that holds its output open, which has to be ended.
+    for (script, code, said) in
+        [("echo one; sleep 0.2; echo two; exit 3", 3, "one\ntwo\n"), ("echo one; setsid sleep 2 & exit 4", 4, "one\n")]
+    {
+        let live = bench.launch(script);
+        let time = loop {
+            match live.ended.try_recv() {
+                Ok(time) => break time,
+                Err(_) => assert!(bench.executor.attend(&bell, None)),
+            }
+        };
+        assert!(time <= bench.clock.now());
+        assert_eq!(end(live.attempt).exit, Exit::Code(code));
+        assert_eq!(bench.text("out"), said);
     }
 }
 
