@@ -1,6 +1,6 @@
 //! The DAG runner through the binary: order, failure, retries, time limits, what stages see.
 
-use crate::support::{Bench, assert_gone};
+use crate::support::{BINARY, Bench, assert_gone};
 
 #[test]
 fn a_diamond_runs_in_order_and_every_stage_sees_where_it_is() {
@@ -52,6 +52,14 @@ fn a_diamond_runs_in_order_and_every_stage_sees_where_it_is() {
     assert_eq!(ready, time("b", "end_time").max(time("c", "end_time")));
 }
 
+/// Runs the pipeline by a program that does something to its own handling of signals first.
+fn run_after(bench: &Bench, deed: &str) -> std::process::ExitStatus {
+    let mut command = std::process::Command::new("python3");
+    let script = format!("import os, signal, sys; {deed}; os.execv(sys.argv[1], sys.argv[1:])");
+    command.args(["-c", &script, BINARY, "run", "--run-id", "R", "--quiet"]);
+    command.current_dir(bench.path()).stderr(std::process::Stdio::null()).status().unwrap()
+}
+
 #[test]
 fn stages_start_with_the_signals_that_the_host_was_started_with() {
     // The second is started by the standard library: its own PATH is searched.
@@ -72,17 +80,31 @@ fn stages_start_with_the_signals_that_the_host_was_started_with() {
     for stage in ["a", "b"] {
         assert_eq!(bench.read(&format!("logs/{stage}/1.out.log")), "SigBlk:\t0000000000000000\n");
     }
+    std::fs::remove_dir_all(bench.run_dir()).unwrap();
 
     // Where it can't hear of children's ends by a signal, it hears of them otherwise.
-    let mut command = std::process::Command::new("python3");
-    let script = "import os, signal, sys\n\
-                  signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])\n\
-                  os.execv(sys.argv[1], sys.argv[1:])";
-    command.args(["-c", script, env!("CARGO_BIN_EXE_forensic-host"), "run", "--run-id", "blocked", "--quiet"]);
-    let status = command.current_dir(bench.path()).status().unwrap();
+    let status = run_after(&bench, "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])");
     assert!(status.success());
-    let log = bench.path().join("data/artifacts/summaries/runs/blocked/logs/a/1.out.log");
-    assert_eq!(std::fs::read_to_string(log).unwrap(), "SigBlk:\t0000000000010000\n");
+    assert_eq!(bench.read("logs/a/1.out.log"), "SigBlk:\t0000000000010000\n");
+}
+
+#[test]
+fn how_stages_end_is_known_where_whoever_started_the_host_ignores_it() {
+    let bench = Bench::new(
+        r#"
+        [pipeline]
+        name = "ignored"
+        [stages.a]
+        run = "exit 7"
+        "#,
+    );
+    let status = run_after(&bench, "signal.signal(signal.SIGCHLD, signal.SIG_IGN)");
+    assert_eq!(status.code(), Some(1));
+    let trace = bench.trace();
+    assert_eq!(
+        (trace.result("a"), trace.attempts("a")[0]["attributes"]["process.exit.code"].as_i64()),
+        ("failure", Some(7))
+    );
 }
 
 #[test]

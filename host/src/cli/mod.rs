@@ -33,6 +33,7 @@ use std::sync::Arc;
 use clap::Parser as _;
 
 use crate::config::LoadError;
+use crate::dag::heed_ends;
 use crate::evidence::SigningKey;
 use crate::lock::LockError;
 use crate::phases::{Recording, Steps};
@@ -46,6 +47,7 @@ use exit::Exit;
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
+    heed_ends();
     // The child that compiles plugins for us; not a command for people, and the first thing looked at, because
     // it limits itself before anything else.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == COMPILE_COMMAND) {

@@ -34,7 +34,7 @@ pub use executor::{
 };
 pub use executors::Executors;
 pub(crate) use local::{Leader, end_offspring};
-pub use local::{LocalExecutor, Neighbours, hold_ends};
+pub use local::{LocalExecutor, Neighbours, heed_ends, hold_ends};
 pub use process::signal_name;
 #[doc(hidden)]
 pub use ray::read_all as read_bridge_lines;

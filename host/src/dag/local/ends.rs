@@ -1,5 +1,5 @@
-//! The ends of children, told by `SIGCHLD`. A file that stands for a process (`pidfd_open(2)`) tells of its end as well, but to make
-//! and to drop one costs a short stage more than all else that its end does.
+//! The ends of children, told by `SIGCHLD`. A file that stands for a process (`pidfd_open(2)`) tells of its end as well, but to make and to
+//! drop one takes a short stage some microseconds more.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -11,6 +11,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The signal was not blocked before [`hold_ends`].
 static HELD: AtomicBool = AtomicBool::new(false);
+
+/// Has the system keep how children ended until they are asked for. It does not where whoever started this program ignores that,
+/// because that is inherited. To be called before there is a second thread.
+#[expect(unsafe_code, reason = "no safe wrapper of the call")]
+pub fn heed_ends() {
+    // SAFETY: no handler of ours is set, and one that somebody has set is put back.
+    unsafe {
+        let before = libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        if before != libc::SIG_IGN && before != libc::SIG_ERR {
+            libc::signal(libc::SIGCHLD, before);
+        }
+    }
+}
 
 /// Has the system keep word of children that end for the run's dispatcher. For a program that calls it before it has a second
 /// thread, has one run at a time, and asks for no such word itself: every thread has to block the signal, else it is lost.
