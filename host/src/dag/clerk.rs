@@ -16,7 +16,7 @@ use crate::telemetry::ForensicSpanExporter;
 const MOST: usize = 4;
 
 /// A thread that puts attempts on record. All are when this is dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Clerk {
     /// `None`: the system had no thread for it.
     desk: Option<Desk>,

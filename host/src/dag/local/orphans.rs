@@ -7,7 +7,8 @@
 //! to collect them. Several runs can live in one process, which can have children of its own: only what the
 //! environment, the group, the session or the parent shows to be an attempt's is touched.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
@@ -32,8 +33,8 @@ pub enum Neighbours {
 
 /// Runs that want orphans, in this process.
 static ADOPTERS: Mutex<Adopters> = Mutex::new(Adopters { runs: 0, before: false });
-/// Attempts that have not been collected, in this process.
-static LEADERS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+/// Attempts that have not been collected, in this process. Two of an id: one was just collected, and another got its id.
+static LEADERS: Mutex<BTreeMap<i32, u32>> = Mutex::new(BTreeMap::new());
 /// Held for reading from an attempt's start until it is among [`LEADERS`].
 static LAUNCHING: RwLock<()> = RwLock::new(());
 
@@ -56,14 +57,19 @@ impl Leader {
     pub(crate) fn launch<T>(start: impl FnOnce() -> std::io::Result<(Pid, T)>) -> std::io::Result<(Self, T)> {
         let _launching = LAUNCHING.read().unwrap_or_else(PoisonError::into_inner);
         let (pid, rest) = start()?;
-        locked(&LEADERS).insert(pid.as_raw_nonzero().get());
+        *locked(&LEADERS).entry(pid.as_raw_nonzero().get()).or_default() += 1;
         Ok((Self(pid), rest))
     }
 }
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        locked(&LEADERS).remove(&self.0.as_raw_nonzero().get());
+        if let Entry::Occupied(mut leader) = locked(&LEADERS).entry(self.0.as_raw_nonzero().get()) {
+            match leader.get() {
+                ..=1 => drop(leader.remove()),
+                _ => *leader.get_mut() -= 1,
+            }
+        }
     }
 }
 
@@ -211,7 +217,7 @@ impl Orphans {
         let mut children = self.list.as_ref().map_or_else(|| children_by_search(self.own), listed);
         {
             let leaders = locked(&LEADERS);
-            children.retain(|pid| !leaders.contains(pid));
+            children.retain(|pid| !leaders.contains_key(pid));
         }
         let listed = children.len();
         let mut known: Vec<(i32, Facts)> = children.into_iter().filter_map(|pid| Some((pid, facts(pid)?))).collect();
@@ -255,7 +261,7 @@ impl Found {
 /// Whether the process is certainly no attempt's first.
 fn is_stranger(pid: i32) -> bool {
     let _launching = LAUNCHING.write().unwrap_or_else(PoisonError::into_inner);
-    !locked(&LEADERS).contains(&pid)
+    !locked(&LEADERS).contains_key(&pid)
 }
 
 fn collect_stranger(pid: i32) {
