@@ -43,6 +43,9 @@ fn names(spans: &[Value], kind: &str) -> Vec<String> {
     spans.iter().filter(of_kind).map(|span| span["name"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Waits until the end of `before` is in the journal: this may be when what waited for it has started.
+const NOTED: &str =
+    r#"until grep -q '"end_time".*"before"' $FORENSIC_DATA_DIR/forensic_trace.ndjson; do sleep 0.01; done"#;
 const FILL: &str = "cat /dev/zero > $DISK/fill 2> /dev/null; true";
 
 #[test]
@@ -71,7 +74,7 @@ fn a_disk_that_stays_full_fails_the_run_loudly_and_recover_completes_it() {
     let mut pipeline = format!(
         "[pipeline]\nname = \"full\"\nmax_parallel = 1\n\
          [stages.before]\nrun = \"true\"\n\
-         [stages.fill]\nrun = \"{FILL}\"\nneeds = [\"before\"]\n"
+         [stages.fill]\nrun = '''{NOTED}; {FILL}'''\nneeds = [\"before\"]\n"
     );
     // More than fits into what is left of the journal's last page.
     let during: Vec<String> = (0..10).map(|number| format!("during{number}")).collect();
