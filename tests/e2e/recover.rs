@@ -110,7 +110,10 @@ fn killed_before_an_end_was_noted(more: &str) -> Bench {
         run = "true"
         {more}
         [stages.second]
-        run = "touch $FORENSIC_DATA_DIR/on; sleep 5"
+        run = '''
+        until grep -q '"end_time".*"first"' $FORENSIC_DATA_DIR/forensic_trace.ndjson; do sleep 0.01; done
+        touch $FORENSIC_DATA_DIR/on; sleep 5
+        '''
         needs = ["first"]
         "#,
     ));
@@ -123,6 +126,7 @@ fn killed_before_an_end_was_noted(more: &str) -> Bench {
     let is_end = |line: &serde_json::Value| line["attributes"]["forensic.stage.id"] == "first";
     let is_left = |line: &&str| !is_end(&serde_json::from_str(line).unwrap());
     let left: Vec<&str> = text.lines().filter(is_left).collect();
+    assert_eq!(left.len() + 2, text.lines().count(), "an attempt and a stage");
     std::fs::write(bench.run_dir().join("data/forensic_trace.ndjson"), left.join("\n") + "\n").unwrap();
     bench
 }
